@@ -1,0 +1,189 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using Weir.Core.Hashing;
+
+namespace Weir.Core.Model;
+
+/// <summary>The string tags of one cut, as small integers in the order of their first sight.</summary>
+/// <remarks>
+/// <para>
+/// One for each open cut, so it is bounded by the cut, is thrown away with it, needs no eviction, and gives the same ids
+/// to the same range of a partition's log on every machine.
+/// </para>
+/// <para>
+/// Written by the ingest worker that owns the partition. Others read it after the cut has reached them through a queue.
+/// </para>
+/// </remarks>
+public sealed class StringDictionary
+{
+    /// <summary>Longest text of a tag, in bytes of UTF-8. Longer ones are rejected by the decoders.</summary>
+    public const int TextBytesMax = 1024;
+
+    /// <summary>Id of the empty text.</summary>
+    public const uint EmptyId = 0;
+
+    /// <summary>Id of <see cref="OverflowText"/>, which stands for all texts above the limit.</summary>
+    public const uint OverflowId = 1;
+
+    /// <summary>The value of a tag that has exploded.</summary>
+    public const string OverflowText = "__overflow__";
+
+    private const int SlotsInitial = 64;
+    private const int AddressTextBytesMax = 64;
+
+    private readonly int _countMax;
+    private int[] _slots = new int[SlotsInitial]; // Id + 1; 0 is free. Open addressing, at most half full.
+    private Entry[] _entries = new Entry[SlotsInitial];
+    private byte[] _bytes = new byte[1024];
+    private int _bytesUsed;
+    private int _count;
+
+    // The agents of a partition come in runs: most look-ups repeat the one before.
+    private UInt128 _lastAddress;
+    private uint _lastAddressId;
+
+    /// <summary>Makes a dictionary that holds the empty and the overflow text.</summary>
+    /// <param name="countMax">Texts above which new ones become <see cref="OverflowId"/>.</param>
+    public StringDictionary(int countMax)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(countMax, 2);
+        _countMax = countMax;
+        Clear();
+    }
+
+    /// <summary>Texts held, the two reserved ones among them.</summary>
+    public int Count => _count;
+
+    /// <summary>Look-ups since the last <see cref="Clear"/> that met the limit.</summary>
+    public long OverflowCount { get; private set; }
+
+    /// <summary>The id of <paramref name="utf8"/>, which must be valid UTF-8 of at most <see cref="TextBytesMax"/> bytes.</summary>
+    /// <returns>The id, or <see cref="OverflowId"/> when the limit is reached.</returns>
+    public uint Intern(ReadOnlySpan<byte> utf8)
+    {
+        Debug.Assert(utf8.Length <= TextBytesMax, "The decoder checks the length.");
+        if (utf8.IsEmpty)
+        {
+            return EmptyId;
+        }
+
+        var hash = TagHash.OfText(utf8);
+        var mask = _slots.Length - 1;
+        var slot = (int)hash & mask;
+        while (true)
+        {
+            var id = _slots[slot] - 1;
+            if (id < 0)
+            {
+                return Add(utf8, hash, slot);
+            }
+
+            if (_entries[id].Hash == hash && Utf8(id).SequenceEqual(utf8))
+            {
+                return (uint)id;
+            }
+
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// <summary>The id of an address as text: <c>10.0.0.1</c> for an IPv4 one in either form, else as RFC 5952 writes it.</summary>
+    /// <param name="address">16 bytes in network order.</param>
+    public uint InternAddress(ReadOnlySpan<byte> address)
+    {
+        var value = MemoryMarshal.Read<UInt128>(address);
+        if (value == _lastAddress && _lastAddressId != EmptyId)
+        {
+            return _lastAddressId;
+        }
+
+        Span<byte> text = stackalloc byte[AddressTextBytesMax];
+        var length = FormatAddress(address, text);
+        _lastAddressId = Intern(text[..length]);
+        _lastAddress = value;
+        return _lastAddressId;
+    }
+
+    /// <summary>The text of an id that this dictionary gave.</summary>
+    public ReadOnlySpan<byte> Utf8(int id) => _bytes.AsSpan(_entries[id].Start, _entries[id].Length);
+
+    /// <summary>The 64-bit hash of the text of an id: it, not the id, goes into the hash of a tag set.</summary>
+    public ulong HashOf(uint id) => _entries[id].Hash;
+
+    /// <summary>Forgets all texts but the reserved ones and keeps the memory.</summary>
+    public void Clear()
+    {
+        Array.Clear(_slots);
+        _bytesUsed = 0;
+        _count = 0;
+        _lastAddressId = EmptyId;
+        OverflowCount = 0;
+        _entries[_count++] = new Entry(TagHash.OfText([]), 0, 0);
+        _ = Intern("__overflow__"u8);
+    }
+
+    private static int FormatAddress(ReadOnlySpan<byte> address, Span<byte> text)
+    {
+        int length;
+        if (BinaryPrimitives.ReadUInt64BigEndian(address) == 0 && BinaryPrimitives.ReadUInt32BigEndian(address[8..]) == 0xffff)
+        {
+            new IPAddress(address[12..]).TryFormat(text, out length);
+        }
+        else
+        {
+            new IPAddress(address).TryFormat(text, out length);
+        }
+
+        return length;
+    }
+
+    private uint Add(ReadOnlySpan<byte> utf8, ulong hash, int slot)
+    {
+        if (_count >= _countMax)
+        {
+            OverflowCount++;
+            return OverflowId;
+        }
+
+        if (_bytesUsed + utf8.Length > _bytes.Length)
+        {
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _bytesUsed + utf8.Length));
+        }
+
+        if (_count == _entries.Length)
+        {
+            Array.Resize(ref _entries, _entries.Length * 2);
+        }
+
+        utf8.CopyTo(_bytes.AsSpan(_bytesUsed));
+        _entries[_count] = new Entry(hash, _bytesUsed, utf8.Length);
+        _bytesUsed += utf8.Length;
+        _slots[slot] = ++_count;
+        if (_count * 2 > _slots.Length)
+        {
+            GrowSlots();
+        }
+
+        return (uint)_count - 1;
+    }
+
+    private void GrowSlots()
+    {
+        _slots = new int[_slots.Length * 2];
+        var mask = _slots.Length - 1;
+        for (var id = 1; id < _count; id++)
+        {
+            var slot = (int)_entries[id].Hash & mask;
+            while (_slots[slot] != 0)
+            {
+                slot = (slot + 1) & mask;
+            }
+
+            _slots[slot] = id + 1;
+        }
+    }
+
+    private readonly record struct Entry(ulong Hash, int Start, int Length);
+}

@@ -1,0 +1,53 @@
+using Weir.Core.Model;
+
+namespace Weir.Core.Queues;
+
+/// <summary>An aggregation worker behind its queue: chunks that the queue loses are counted in their cut and given back.</summary>
+public sealed class QueuedShard : IShard
+{
+    /// <summary>Name of the queues between ingest and aggregation.</summary>
+    public const string QueueName = "aggregation";
+
+    private readonly ChunkPool _pool;
+
+    /// <summary>Makes the queue of shard <paramref name="index"/>.</summary>
+    /// <param name="index">Number of the shard.</param>
+    /// <param name="policy">What the queue does when it is full.</param>
+    /// <param name="capacityRecords">Records above which it is full.</param>
+    /// <param name="pool">Where the chunks come from and go to.</param>
+    public QueuedShard(int index, FullPolicy policy, long capacityRecords, ChunkPool pool)
+    {
+        _pool = pool;
+        Queue = new StageQueue<RecordChunk>(QueueName, index, policy, capacityRecords, RecordChunk.RecordsMax, Overwritten);
+    }
+
+    /// <summary>The queue; the worker takes from it.</summary>
+    public StageQueue<RecordChunk> Queue { get; }
+
+    /// <inheritdoc/>
+    public bool IsIdle => Queue.IsEmpty;
+
+    /// <inheritdoc/>
+    public bool Offer(RecordChunk chunk, CancellationToken cancel)
+    {
+        if (Queue.Enqueue(chunk, chunk.RecordCount, cancel))
+        {
+            return true;
+        }
+
+        if (cancel.IsCancellationRequested || Queue.IsCompleted)
+        {
+            return false;
+        }
+
+        chunk.Cut.AddDropped(chunk.RecordCount);
+        _pool.Return(chunk);
+        return true;
+    }
+
+    private void Overwritten(RecordChunk chunk, int recordCount)
+    {
+        chunk.Cut.AddOverwritten(recordCount);
+        _pool.Return(chunk);
+    }
+}

@@ -1,0 +1,350 @@
+using System.Diagnostics;
+
+namespace Weir.Core.Queues;
+
+/// <summary>A bounded queue of chunks between two stages, counted in records.</summary>
+/// <remarks>
+/// <para>
+/// Any number of producers, one consumer. One lock: at 1,024 records a chunk it costs less than 0.1 ns a record, and it is
+/// what makes every reading of the counters exact (measured beside a ring in <c>bench/</c>).
+/// </para>
+/// <para>
+/// An item offered with 0 records is a marker: it is never dropped, never overwritten, never waits, and keeps its place.
+/// Records are full by count, and chunks by number, so that many small chunks cannot hold more memory than full ones would.
+/// </para>
+/// </remarks>
+/// <typeparam name="T">What a chunk is; enqueueing hands it over to the queue, then to the consumer.</typeparam>
+public sealed class StageQueue<T>
+    where T : class
+{
+    private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _itemsReady = new(0);
+    private readonly SemaphoreSlim _roomReady = new(0);
+    private readonly Action<T, int>? _overwritten;
+    private readonly int _chunksMax;
+    private Slot[] _slots;
+    private int _headIndex;
+    private int _slotsUsed;
+    private int _chunksUsed;
+    private int _producersWaiting;
+    private bool _consumerWaiting;
+    private bool _isCompleted;
+
+    private long _offeredCount;
+    private long _enqueuedCount;
+    private long _droppedCount;
+    private long _overwrittenCount;
+    private long _dequeuedCount;
+    private long _depth;
+    private long _depthMax;
+    private long _depthMaxInterval;
+    private long _producerWaitTicks;
+    private long _consumerWaitTicks;
+
+    /// <summary>Makes an empty queue.</summary>
+    /// <param name="name">Name of the queue in metrics and pages.</param>
+    /// <param name="index">Number among the queues of that name.</param>
+    /// <param name="policy">What it does when it is full.</param>
+    /// <param name="capacityRecords">Records above which it is full.</param>
+    /// <param name="recordsPerChunk">Records of a full chunk.</param>
+    /// <param name="overwritten">
+    /// Gets each chunk that was pushed out, with its records, after the lock is released, on the producer's thread; needed
+    /// with <see cref="FullPolicy.Overwrite"/>.
+    /// </param>
+    public StageQueue(
+        string name, int index, FullPolicy policy, long capacityRecords, int recordsPerChunk, Action<T, int>? overwritten = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacityRecords, recordsPerChunk);
+        if (policy == FullPolicy.Overwrite)
+        {
+            ArgumentNullException.ThrowIfNull(overwritten);
+        }
+
+        Name = name;
+        Index = index;
+        Policy = policy;
+        CapacityRecords = capacityRecords;
+        _overwritten = overwritten;
+
+        // Twice what full chunks need: half-full ones are usual when several partitions take turns.
+        _chunksMax = (int)Math.Min(Math.Max(2 * capacityRecords / recordsPerChunk, 8), 1 << 20);
+        _slots = new Slot[64];
+    }
+
+    /// <summary>Name of the queue.</summary>
+    public string Name { get; }
+
+    /// <summary>Number among the queues of that name.</summary>
+    public int Index { get; }
+
+    /// <summary>What it does when it is full.</summary>
+    public FullPolicy Policy { get; }
+
+    /// <summary>Records above which it is full.</summary>
+    public long CapacityRecords { get; }
+
+    /// <summary>True when nothing is inside. A hint: another thread may change it at once.</summary>
+    public bool IsEmpty => Volatile.Read(ref _slotsUsed) == 0;
+
+    /// <summary>Offers a chunk of <paramref name="recordCount"/> records, or a marker of 0. Waits only when the policy is to block.</summary>
+    /// <returns>
+    /// True when the queue owns it. False when it was dropped, or the queue was completed or <paramref name="cancel"/> came
+    /// while it waited: the caller still owns it, and its records are counted as dropped in the first case only.
+    /// </returns>
+    public bool Enqueue(T chunk, int recordCount, CancellationToken cancel = default)
+    {
+        var waitedFrom = 0L;
+        while (true)
+        {
+            var overwritten = default(Slot);
+            lock (_lock)
+            {
+                if (_isCompleted || cancel.IsCancellationRequested)
+                {
+                    CountProducerWait(waitedFrom);
+                    return false;
+                }
+
+                if (recordCount > 0 && IsFull(recordCount))
+                {
+                    if (Policy == FullPolicy.Drop)
+                    {
+                        _offeredCount += recordCount;
+                        _droppedCount += recordCount;
+                        return false; // The caller still owns the chunk.
+                    }
+
+                    if (Policy == FullPolicy.Overwrite)
+                    {
+                        overwritten = TakeOldestChunk();
+                    }
+                    else
+                    {
+                        _producersWaiting++;
+                        waitedFrom = waitedFrom == 0 ? Stopwatch.GetTimestamp() : waitedFrom;
+                    }
+                }
+
+                if (overwritten.Item is null && (recordCount == 0 || !IsFull(recordCount)))
+                {
+                    Put(chunk, recordCount);
+                    CountProducerWait(waitedFrom);
+                    return true;
+                }
+            }
+
+            if (overwritten.Item is not null)
+            {
+                _overwritten!(overwritten.Item, overwritten.RecordCount); // Perhaps several, until there is room.
+                continue;
+            }
+
+            WaitForRoom(cancel);
+        }
+    }
+
+    /// <summary>Takes the oldest chunk or marker, waiting for at most <paramref name="timeout"/>.</summary>
+    /// <returns>False when none came in time, or when the queue is completed and empty.</returns>
+    public bool TryDequeue(TimeSpan timeout, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? chunk, out int recordCount)
+    {
+        if (TryTake(mayWait: true, out chunk, out recordCount))
+        {
+            return true;
+        }
+
+        if (IsCompleted)
+        {
+            return false;
+        }
+
+        var from = Stopwatch.GetTimestamp();
+        _itemsReady.Wait(timeout);
+        var waitedTicks = Stopwatch.GetElapsedTime(from).Ticks;
+        lock (_lock)
+        {
+            _consumerWaitTicks += waitedTicks;
+        }
+
+        return TryTake(mayWait: false, out chunk, out recordCount);
+    }
+
+    /// <summary>Refuses offers from now on, wakes everybody, and lets the consumer empty the queue.</summary>
+    public void Complete()
+    {
+        lock (_lock)
+        {
+            _isCompleted = true;
+            WakeProducers();
+            WakeConsumer();
+        }
+    }
+
+    /// <summary>True after <see cref="Complete"/>.</summary>
+    public bool IsCompleted
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isCompleted;
+            }
+        }
+    }
+
+    /// <summary>One consistent reading of all counters.</summary>
+    /// <param name="endInterval">True to begin a new interval for <see cref="QueueSnapshot.DepthMaxInterval"/>.</param>
+    public QueueSnapshot Snapshot(bool endInterval = false)
+    {
+        lock (_lock)
+        {
+            var snapshot = new QueueSnapshot(
+                Name,
+                Index,
+                Policy,
+                CapacityRecords,
+                _offeredCount,
+                _enqueuedCount,
+                _droppedCount,
+                _overwrittenCount,
+                _dequeuedCount,
+                _depth,
+                _depthMax,
+                _depthMaxInterval,
+                _slotsUsed,
+                new TimeSpan(_producerWaitTicks),
+                new TimeSpan(_consumerWaitTicks));
+            if (endInterval)
+            {
+                _depthMaxInterval = _depth;
+            }
+
+            return snapshot;
+        }
+    }
+
+    // A chunk larger than the capacity enters an empty queue: it could never enter otherwise.
+    private bool IsFull(int recordCount) =>
+        _chunksUsed >= _chunksMax || (_depth > 0 && _depth + recordCount > CapacityRecords);
+
+    private void Put(T chunk, int recordCount)
+    {
+        if (_slotsUsed == _slots.Length)
+        {
+            Grow();
+        }
+
+        _slots[(_headIndex + _slotsUsed) & (_slots.Length - 1)] = new Slot(chunk, recordCount);
+        _slotsUsed++;
+        _chunksUsed += recordCount > 0 ? 1 : 0;
+        _offeredCount += recordCount;
+        _enqueuedCount += recordCount;
+        _depth += recordCount;
+        _depthMax = Math.Max(_depthMax, _depth);
+        _depthMaxInterval = Math.Max(_depthMaxInterval, _depth);
+        WakeConsumer();
+    }
+
+    private bool TryTake(bool mayWait, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? chunk, out int recordCount)
+    {
+        lock (_lock)
+        {
+            _consumerWaiting = false;
+            if (_slotsUsed > 0)
+            {
+                var slot = _slots[_headIndex];
+                _slots[_headIndex] = default;
+                _headIndex = (_headIndex + 1) & (_slots.Length - 1);
+                _slotsUsed--;
+                _chunksUsed -= slot.RecordCount > 0 ? 1 : 0;
+                _dequeuedCount += slot.RecordCount;
+                _depth -= slot.RecordCount;
+                WakeProducers();
+                chunk = slot.Item!;
+                recordCount = slot.RecordCount;
+                return true;
+            }
+
+            _consumerWaiting = mayWait && !_isCompleted;
+            chunk = null;
+            recordCount = 0;
+            return false;
+        }
+    }
+
+    /// <summary>Takes the oldest chunk out; the markers before it keep their order and move up by one place.</summary>
+    private Slot TakeOldestChunk()
+    {
+        var mask = _slots.Length - 1;
+        var place = 0;
+        while (_slots[(_headIndex + place) & mask].RecordCount == 0)
+        {
+            place++; // A full queue holds a chunk, so the search ends; before the oldest one there are markers only.
+        }
+
+        var oldest = _slots[(_headIndex + place) & mask];
+        for (; place > 0; place--)
+        {
+            _slots[(_headIndex + place) & mask] = _slots[(_headIndex + place - 1) & mask];
+        }
+
+        _slots[_headIndex] = default;
+        _headIndex = (_headIndex + 1) & mask;
+        _slotsUsed--;
+        _chunksUsed--;
+        _depth -= oldest.RecordCount;
+        _overwrittenCount += oldest.RecordCount;
+        return oldest;
+    }
+
+    private void Grow()
+    {
+        var larger = new Slot[_slots.Length * 2];
+        for (var index = 0; index < _slotsUsed; index++)
+        {
+            larger[index] = _slots[(_headIndex + index) & (_slots.Length - 1)];
+        }
+
+        _slots = larger;
+        _headIndex = 0;
+    }
+
+    private void WaitForRoom(CancellationToken cancel)
+    {
+        try
+        {
+            _roomReady.Wait(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // The next round of Enqueue sees the cancellation.
+        }
+    }
+
+    private void WakeProducers()
+    {
+        if (_producersWaiting > 0)
+        {
+            _roomReady.Release(_producersWaiting);
+            _producersWaiting = 0;
+        }
+    }
+
+    private void WakeConsumer()
+    {
+        if (_consumerWaiting)
+        {
+            _consumerWaiting = false;
+            _itemsReady.Release();
+        }
+    }
+
+    private void CountProducerWait(long waitedFrom)
+    {
+        if (waitedFrom != 0)
+        {
+            _producerWaitTicks += Stopwatch.GetElapsedTime(waitedFrom).Ticks;
+        }
+    }
+
+    private readonly record struct Slot(T? Item, int RecordCount);
+}

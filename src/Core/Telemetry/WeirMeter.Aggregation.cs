@@ -1,0 +1,8 @@
+namespace Weir.Core.Telemetry;
+
+public static partial class WeirMeter
+{
+    private static readonly MetricDefinition[] _aggregation =
+    [
+    ];
+}

@@ -1,0 +1,58 @@
+namespace Weir.Writer;
+
+/// <summary>How block bytes are compressed on the way to a server.</summary>
+public enum BlockCompression
+{
+    /// <summary>Not at all.</summary>
+    None,
+
+    /// <summary>LZ4: cheapest; right for a LAN.</summary>
+    Lz4,
+
+    /// <summary>ZSTD level 1: fewer bytes where bandwidth counts.</summary>
+    Zstd,
+}
+
+/// <summary>Where blocks go and how they are sent.</summary>
+public sealed record WriterOptions
+{
+    /// <summary>Base address of the server's HTTP port; null when <see cref="EmbeddedPath"/> is set.</summary>
+    public Uri? Url { get; init; } = new("http://127.0.0.1:8123");
+
+    /// <summary>Directory of the embedded ClickHouse; null when <see cref="Url"/> is set.</summary>
+    public string? EmbeddedPath { get; init; }
+
+    /// <summary>User of the server.</summary>
+    public string User { get; init; } = "default";
+
+    /// <summary>Password of the user; never printed.</summary>
+    public string Password { get; init; } = "";
+
+    /// <summary>Database of all tables; made when it is absent.</summary>
+    public string Database { get; init; } = "weir";
+
+    /// <summary>Compression of blocks sent to a server.</summary>
+    public BlockCompression Compression { get; init; } = BlockCompression.Lz4;
+
+    /// <summary>How long rows are kept, by granularity in seconds; a granularity that is absent is kept for ever.</summary>
+    public IReadOnlyDictionary<int, TimeSpan> Retention { get; init; } = new Dictionary<int, TimeSpan>
+    {
+        [1] = TimeSpan.FromDays(3),
+        [60] = TimeSpan.FromDays(30),
+    };
+
+    /// <summary>Time-out of one request.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>First wait after a failed attempt; it doubles, with full jitter.</summary>
+    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Longest wait between attempts.</summary>
+    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Rows of one insert above which a block is split in sort order. One below 1,048,576 is stored whole or not at all.</summary>
+    public int BlockRowsMax { get; init; } = 1_000_000;
+
+    /// <summary>Days in one insert above which a block is split; newer servers refuse more than 100 table partitions.</summary>
+    public int BlockDaysMax { get; init; } = 90;
+}
