@@ -3,6 +3,11 @@ namespace Weir.Ingest;
 /// <summary>Where records come from and how they are read.</summary>
 public sealed record IngestOptions
 {
+    /// <summary>Most threads that decode.</summary>
+    public const int WorkersMax = 256;
+
+    private static readonly TimeSpan _placeMax = TimeSpan.FromDays(36_500);
+
     /// <summary>Brokers, <c>host:port</c> separated by commas.</summary>
     public string Bootstrap { get; init; } = "127.0.0.1:9092";
 
@@ -32,6 +37,51 @@ public sealed record IngestOptions
 
     /// <summary>How long a revoked partition may take to be stored; after it, the next owner reads the rest again.</summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Adds an error for each value that is not allowed. Formats are checked by whoever makes the decoders.</summary>
+    /// <param name="errors">Gets <c>path is value; allowed …</c>, with the paths of the configuration file.</param>
+    public void Validate(ICollection<string> errors)
+    {
+        Check(!string.IsNullOrWhiteSpace(Bootstrap), "kafka.bootstrap is empty; allowed host:port, several separated by commas.");
+        Check(!string.IsNullOrWhiteSpace(Group), "kafka.group is empty; allowed any name.");
+        Check(Topics.Count > 0, "kafka.topics is empty; allowed one topic or more.");
+        foreach (var topic in Topics)
+        {
+            // A leading ^ would make librdkafka read the name as a pattern.
+            Check(
+                topic.Name.Length is > 0 and <= 249 && topic.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'),
+                $"kafka.topics: name is \"{topic.Name}\"; allowed 1 to 249 letters, digits, '.', '_' and '-'.");
+        }
+
+        foreach (var name in Topics.GroupBy(topic => topic.Name).Where(group => group.Count() > 1).Select(group => group.Key))
+        {
+            errors.Add($"kafka.topics: name \"{name}\" is given more than once; allowed once.");
+        }
+
+        foreach (var name in KafkaProperties.Keys.Where(ConsumerSettings.Reserved.ContainsKey))
+        {
+            errors.Add($"kafka.options.{name} is {KafkaProperties[name]}; not allowed here: {ConsumerSettings.Reserved[name]}.");
+        }
+
+        Check(Workers is >= 1 and <= WorkersMax, $"ingest.workers is {Workers}; allowed 1 to {WorkersMax}.");
+        Check(StringsMax is >= 16 and <= 100_000_000, $"ingest.strings_max is {StringsMax}; allowed 16 to 100,000,000.");
+        Check(
+            FlushInterval >= TimeSpan.FromMilliseconds(100) && FlushInterval <= TimeSpan.FromHours(1),
+            $"flush.interval is {FlushInterval}; allowed 100 ms to 1 h.");
+        Check(PastMax >= TimeSpan.Zero && PastMax <= _placeMax, $"time.past_max is {PastMax}; allowed 0 s to {_placeMax.Days} d.");
+        Check(FutureMax >= TimeSpan.Zero && FutureMax <= _placeMax, $"time.future_max is {FutureMax}; allowed 0 s to {_placeMax.Days} d.");
+        Check(
+            RevokeTimeout >= TimeSpan.Zero && RevokeTimeout <= TimeSpan.FromMinutes(4),
+            $"ingest.revoke_timeout is {RevokeTimeout}; allowed 0 s to 4 m (max.poll.interval.ms is 5 m).");
+
+        void Check(bool isAllowed, string error)
+        {
+            if (!isAllowed)
+            {
+                errors.Add(error);
+            }
+        }
+    }
 }
 
 /// <summary>A topic to read.</summary>

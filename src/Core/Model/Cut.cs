@@ -20,6 +20,7 @@ public sealed class Cut
     private long _droppedCount;
     private long _overwrittenCount;
     private int _shardsPending;
+    private bool _isAbandoned;
 
     /// <summary>Opens a cut.</summary>
     /// <param name="partition">Where the records come from.</param>
@@ -69,6 +70,13 @@ public sealed class Cut
     /// <summary>Number of shards that fold it.</summary>
     public int ShardCount => _foldedCounts.Length;
 
+    /// <summary>
+    /// True when the range is no longer this process's to store: its partition was lost, or given up when a revoke or the
+    /// stop ran out of time. Whoever has such a cut gives its rows back instead of inserting them, and passes it on as if it
+    /// were stored; the next owner of the partition reads the range again. Any thread; never reset.
+    /// </summary>
+    public bool IsAbandoned => Volatile.Read(ref _isAbandoned);
+
     /// <summary>True when no offset was read since the cut was opened.</summary>
     public bool IsEmpty => ToOffset == FromOffset;
 
@@ -80,6 +88,9 @@ public sealed class Cut
 
     /// <summary>Counts records that newer ones pushed out of a queue. Any thread.</summary>
     public void AddOverwritten(int recordCount) => Interlocked.Add(ref _overwrittenCount, recordCount);
+
+    /// <summary>Sets <see cref="IsAbandoned"/>. Any thread.</summary>
+    public void Abandon() => Volatile.Write(ref _isAbandoned, true);
 
     /// <summary>Puts the rows of one view, folded by one shard, into the cut, which owns them from here on. The shard's thread.</summary>
     public void SetRows(int shard, int view, RowStore rows) => _rows[(shard * _viewCount) + view] = rows;

@@ -1,0 +1,58 @@
+using Confluent.Kafka;
+
+namespace Weir.Ingest;
+
+/// <summary>The properties that Weir gives to librdkafka, and which of them a user may change.</summary>
+internal static class ConsumerSettings
+{
+    /// <summary>Properties that Weir's account depends on, or that have a key of their own, and why they cannot be passed through.</summary>
+    public static IReadOnlyDictionary<string, string> Reserved { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["bootstrap.servers"] = "it has its own key, kafka.bootstrap",
+        ["metadata.broker.list"] = "it has its own key, kafka.bootstrap",
+        ["group.id"] = "it has its own key, kafka.group",
+        ["enable.auto.commit"] = "Weir commits what is stored, and only that",
+        ["auto.commit.enable"] = "Weir commits what is stored, and only that",
+        ["enable.auto.offset.store"] = "Weir commits what is stored, and only that",
+        ["enable.partition.eof"] = "Weir does not use it",
+        ["consume.callback.max.messages"] = "Weir does not use it",
+    };
+
+    /// <summary>The configuration of the consumer: Weir's defaults, then the user's properties, then those that cannot be changed.</summary>
+    public static ConsumerConfig Build(IngestOptions options)
+    {
+        var properties = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["client.id"] = "weir",
+            ["auto.offset.reset"] = "earliest",
+
+            // A full queue is looked at again soon: with the default of 1 s throughput falls to a tenth (facts/KAFKA.md).
+            ["fetch.queue.backoff.ms"] = "5",
+
+            // For each ingest worker: a partition's queue is measured where it is forwarded to.
+            ["queued.max.messages.kbytes"] = "65536",
+            ["queued.min.messages"] = "100000",
+            ["fetch.max.bytes"] = "16777216",
+            ["fetch.wait.max.ms"] = "100",
+            ["topic.metadata.refresh.interval.ms"] = "30000", // A topic that is made later is found within half a minute.
+            ["socket.keepalive.enable"] = "true",
+            ["socket.nagle.disable"] = "true",
+        };
+        if (options.KafkaProperties.GetValueOrDefault("group.protocol") != "consumer")
+        {
+            properties["partition.assignment.strategy"] = "cooperative-sticky"; // With the new protocol the broker decides.
+        }
+
+        foreach (var (name, value) in options.KafkaProperties)
+        {
+            properties[name] = value;
+        }
+
+        properties["bootstrap.servers"] = options.Bootstrap;
+        properties["group.id"] = options.Group;
+        properties["enable.auto.commit"] = "false";
+        properties["enable.auto.offset.store"] = "false";
+        properties["enable.partition.eof"] = "false";
+        return new ConsumerConfig(properties);
+    }
+}

@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Logging;
+using Weir.Codecs.Flow;
+using Weir.Core.Buffers;
+using Weir.Core.Model;
+
+namespace Weir.Ingest;
+
+/// <summary>What the ingest workers share. Immutable; each member is safe for any thread.</summary>
+/// <param name="Options">Options of the stage.</param>
+/// <param name="Schema">Layout of the records.</param>
+/// <param name="Shards">Where the records go.</param>
+/// <param name="ChunkPool">Where the chunks come from.</param>
+/// <param name="Budget">When it is used up, reading pauses.</param>
+/// <param name="DecoderOf">Makes a decoder for a format; called once for each worker and topic.</param>
+/// <param name="TimeProvider">The process's clock.</param>
+/// <param name="Logger">Where state changes are logged.</param>
+/// <param name="Strings">Dictionaries for open cuts.</param>
+/// <param name="Rejects">Gets the rejected records.</param>
+/// <param name="Released">Called when a worker has released a partition.</param>
+/// <param name="HardStop">Cancelled when the process no longer waits for what is inside.</param>
+internal sealed record IngestContext(
+    IngestOptions Options,
+    StreamSchema Schema,
+    IReadOnlyList<IShard> Shards,
+    ChunkPool ChunkPool,
+    MemoryBudget Budget,
+    Func<string, FlowDecoder> DecoderOf,
+    TimeProvider TimeProvider,
+    ILogger Logger,
+    StringDictionaryPool Strings,
+    RejectRing Rejects,
+    Action Released,
+    CancellationToken HardStop);

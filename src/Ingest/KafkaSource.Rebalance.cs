@@ -1,0 +1,173 @@
+using Confluent.Kafka;
+using Weir.Core.Model;
+using Weir.Core.Telemetry;
+
+namespace Weir.Ingest;
+
+/// <content>How partitions come and go. librdkafka calls the handlers on the source's thread, inside <c>Consume</c> and <c>Close</c>.</content>
+public sealed partial class KafkaSource
+{
+    private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
+    {
+        _rebalanceCount++;
+        var starts = ReadCommitted(partitions);
+        if (starts is null)
+        {
+            return [.. partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Unset))]; // Stopping: nobody reads them.
+        }
+
+        foreach (var start in starts)
+        {
+            var key = new PartitionKey(start.Topic, start.Partition.Value);
+            if (_states.TryGetValue(key, out var earlier))
+            {
+                Abandon(earlier);
+            }
+
+            var topicIndex = IndexOfTopic(key.Topic);
+            var workerIndex = (topicIndex + key.Partition) % _workers.Length;
+            var committedOffset = start.Offset.Value >= 0 ? start.Offset.Value : PartitionState.UnknownOffset;
+            var state = new PartitionState(key, topicIndex, workerIndex, committedOffset, _context.Shards.Count);
+            _states[key] = state;
+            _workers[workerIndex].Post(new WorkerCommand(WorkerCommandKind.Assign, state));
+            _queues[workerIndex].Forward(key.Topic, key.Partition); // Before librdkafka starts to fetch.
+        }
+
+        PublishAssigned();
+        WeirLog.PartitionsAssigned(_logger, partitions.Count, Names(partitions));
+        return starts;
+    }
+
+    /// <summary>Has the partitions cut, waits until they are stored, and commits them, before they are let go.</summary>
+    private void OnRevoked(List<TopicPartitionOffset> partitions)
+    {
+        _rebalanceCount++;
+        var leaving = Find(partitions);
+        Drain(leaving, _options.RevokeTimeout);
+        if (leaving.Count > 0)
+        {
+            WeirLog.PartitionsRevoked(_logger, leaving.Count, Names(leaving));
+        }
+    }
+
+    private void OnLost(List<TopicPartitionOffset> partitions)
+    {
+        _rebalanceCount++;
+        var lost = Find(partitions);
+        foreach (var state in lost)
+        {
+            Abandon(state);
+        }
+
+        PublishAssigned();
+        if (lost.Count > 0)
+        {
+            WeirLog.PartitionsLost(_logger, lost.Count, Names(lost));
+        }
+    }
+
+    /// <summary>The committed offset of each partition; asked until Kafka answers.</summary>
+    /// <returns>Null when the stop came before the answer.</returns>
+    private List<TopicPartitionOffset>? ReadCommitted(List<TopicPartition> partitions)
+    {
+        var failureCount = 0;
+        while (!_stopRequested.IsSet)
+        {
+            try
+            {
+                return _consumer.Committed(partitions, _committedTimeout);
+            }
+            catch (KafkaException error) when (!error.Error.IsFatal)
+            {
+                if (failureCount++ == 0)
+                {
+                    WeirLog.CommittedOffsetsUnreadable(_logger, partitions.Count, error.Error.Reason);
+                }
+
+                _stopRequested.Wait(_drainPoll * Math.Min(failureCount, 100));
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Takes partitions back from their workers; other partitions go on. What is not stored in time is given up.</summary>
+    private bool Drain(List<PartitionState> leaving, TimeSpan timeout)
+    {
+        foreach (var state in leaving)
+        {
+            _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Revoke, state));
+        }
+
+        var deadline = Now + timeout;
+        while (!_hardStop.IsCancellationRequested && !leaving.TrueForAll(state => state.IsReleased) && Now < deadline)
+        {
+            CommitStored();
+            _progress.WaitOne(_drainPoll);
+        }
+
+        var givenUp = leaving.FindAll(state => !state.IsReleased);
+        foreach (var state in leaving)
+        {
+            if (state.IsReleased)
+            {
+                _states.Remove(state.Key);
+            }
+            else
+            {
+                Abandon(state);
+            }
+        }
+
+        PublishAssigned();
+        if (givenUp.Count > 0)
+        {
+            leaving.RemoveAll(givenUp.Contains);
+            WeirLog.PartitionsGivenUp(_logger, givenUp.Count, timeout, Names(givenUp));
+        }
+
+        return givenUp.Count == 0;
+    }
+
+    private void Abandon(PartitionState state)
+    {
+        state.InFlightCut?.Abandon(); // At once: its worker may be waiting for room in a queue.
+        _committer.Remove(state);
+        _states.Remove(state.Key);
+        _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Abandon, state));
+    }
+
+    private void PublishAssigned() => Volatile.Write(ref _assigned, [.. _states.Values]);
+
+    private List<PartitionState> Find(List<TopicPartitionOffset> partitions)
+    {
+        var found = new List<PartitionState>(partitions.Count);
+        foreach (var partition in partitions)
+        {
+            if (_states.TryGetValue(new PartitionKey(partition.Topic, partition.Partition.Value), out var state))
+            {
+                found.Add(state);
+            }
+        }
+
+        return found;
+    }
+
+    private int IndexOfTopic(string topic)
+    {
+        for (var index = 0; index < _options.Topics.Count; index++)
+        {
+            if (_options.Topics[index].Name == topic)
+            {
+                return index;
+            }
+        }
+
+        throw new InvalidOperationException($"Kafka assigned a partition of {topic}, which was not asked for.");
+    }
+
+    private static string Names(IEnumerable<TopicPartition> partitions) =>
+        string.Join(", ", partitions.Select(partition => $"{partition.Topic}/{partition.Partition.Value}"));
+
+    private static string Names(IEnumerable<PartitionState> states) => string.Join(", ", states.Select(state => state.Key.ToString()));
+}

@@ -1,0 +1,100 @@
+using Weir.Core.Model;
+
+namespace Weir.Ingest;
+
+/// <summary>One assignment of a partition to this process: position, open cut, and the cut in flight.</summary>
+/// <remarks>
+/// Each assignment gets a new object, so what arrives late for an older one is recognised by its reference. The ingest worker
+/// that owns the partition writes it, but for <see cref="CommittedOffset"/> and <see cref="HighWatermark"/>, which are the
+/// source's. Any thread may read the properties that say so.
+/// </remarks>
+internal sealed class PartitionState
+{
+    /// <summary>An offset that is not known.</summary>
+    public const long UnknownOffset = -1;
+
+    private long _nextOffset;
+    private long _committedOffset;
+    private long _highWatermark = UnknownOffset;
+    private Cut? _inFlightCut;
+    private bool _isReleased;
+
+    /// <summary>Makes the state of a new assignment.</summary>
+    /// <param name="key">The partition.</param>
+    /// <param name="topicIndex">Index of its topic in <see cref="IngestOptions.Topics"/>.</param>
+    /// <param name="workerIndex">The ingest worker that owns it.</param>
+    /// <param name="committedOffset">Where reading begins; <see cref="UnknownOffset"/> when nothing was committed.</param>
+    /// <param name="shardCount">Number of shards.</param>
+    public PartitionState(PartitionKey key, int topicIndex, int workerIndex, long committedOffset, int shardCount)
+    {
+        Key = key;
+        TopicIndex = topicIndex;
+        WorkerIndex = workerIndex;
+        _committedOffset = committedOffset;
+        _nextOffset = committedOffset;
+        OpenChunks = new RecordChunk?[shardCount];
+        ChunkOpenedAt = new TimeSpan[shardCount];
+    }
+
+    /// <summary>The partition.</summary>
+    public PartitionKey Key { get; }
+
+    /// <summary>Index of its topic.</summary>
+    public int TopicIndex { get; }
+
+    /// <summary>The ingest worker that owns it.</summary>
+    public int WorkerIndex { get; }
+
+    /// <summary>The offset after the last message read. Any thread reads.</summary>
+    public long NextOffset
+    {
+        get => Volatile.Read(ref _nextOffset);
+        set => Volatile.Write(ref _nextOffset, value);
+    }
+
+    /// <summary>The offset committed last. The source writes; any thread reads.</summary>
+    public long CommittedOffset
+    {
+        get => Volatile.Read(ref _committedOffset);
+        set => Volatile.Write(ref _committedOffset, value);
+    }
+
+    /// <summary>The broker's next offset, as of the last fetch. The source writes; any thread reads.</summary>
+    public long HighWatermark
+    {
+        get => Volatile.Read(ref _highWatermark);
+        set => Volatile.Write(ref _highWatermark, value);
+    }
+
+    /// <summary>The closed cut that is not yet stored and committed; at most one. Any thread reads.</summary>
+    public Cut? InFlightCut
+    {
+        get => Volatile.Read(ref _inFlightCut);
+        set => Volatile.Write(ref _inFlightCut, value);
+    }
+
+    /// <summary>True when the partition was revoked or lost and nothing of it is left in the worker. Any thread reads.</summary>
+    public bool IsReleased
+    {
+        get => Volatile.Read(ref _isReleased);
+        set => Volatile.Write(ref _isReleased, value);
+    }
+
+    /// <summary>The cut that messages are read into; null until the next message.</summary>
+    public Cut? OpenCut { get; set; }
+
+    /// <summary>True when the open cut is to be closed as soon as none is in flight.</summary>
+    public bool IsCutDue { get; set; }
+
+    /// <summary>True when no more messages are to be read: the partition goes to another owner.</summary>
+    public bool IsLeaving { get; set; }
+
+    /// <summary>True when the worker keeps it in its list of partitions with open chunks.</summary>
+    public bool HasOpenChunks { get; set; }
+
+    /// <summary>The part-filled chunk for each shard.</summary>
+    public RecordChunk?[] OpenChunks { get; }
+
+    /// <summary>When each of <see cref="OpenChunks"/> was opened.</summary>
+    public TimeSpan[] ChunkOpenedAt { get; }
+}
