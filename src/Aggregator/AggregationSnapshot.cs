@@ -26,5 +26,5 @@ public sealed record AggregationSnapshot(
 /// <param name="View">Name of the view.</param>
 /// <param name="OpenSeriesCount">Series of all open cuts; 0 for views that are made from finer ones when a cut ends.</param>
 /// <param name="CutSeriesCount">Series of the last cut.</param>
-/// <param name="OverflowRecordCount">Records in overflow series.</param>
+/// <param name="OverflowRecordCount">Records that this view's own limit put into its overflow series.</param>
 public readonly record struct ViewFoldSnapshot(string View, long OpenSeriesCount, long CutSeriesCount, long OverflowRecordCount);

@@ -112,7 +112,10 @@ internal sealed unsafe class FoldTable : IDisposable
     /// <summary>The rows; the table still owns them.</summary>
     internal RowStore Rows => _rows;
 
-    /// <summary>Records (the meter, not rows) that folded into the overflow series since <see cref="Open"/>.</summary>
+    /// <summary>
+    /// Records (the meter, not rows) whose tags this view's own limit took away since <see cref="Open"/>; those that come in
+    /// the overflow series of a finer view are counted there.
+    /// </summary>
     internal long OverflowRecordCount { get; private set; }
 
     /// <summary>Slots, at least twice the rows.</summary>
@@ -288,7 +291,7 @@ internal sealed unsafe class FoldTable : IDisposable
         }
         else
         {
-            FoldOverflow(*key, meters);
+            FoldOverflow(key, meters);
         }
     }
 
@@ -344,9 +347,14 @@ internal sealed unsafe class FoldTable : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FoldOverflow(ulong time, ulong* meters)
+    private void FoldOverflow(ulong* key, ulong* meters)
     {
-        OverflowRecordCount += (long)meters[0]; // Meter 0 is `records`: 1 for a record, their number for a finer row.
+        if (!RowVectors.AreEqual(key + 1, (ulong*)_overflowKey + 1, _keyWords - 1))
+        {
+            OverflowRecordCount += (long)meters[0]; // Meter 0 is `records`: 1 for a record, their number for a finer row.
+        }
+
+        var time = *key;
         if (!TryFoldOverflow(time, _overflowRowCount < OverflowRowsMax, meters))
         {
             TryFoldOverflow(time - (time % SecondsPerDay), mayInsert: true, meters);
