@@ -101,9 +101,12 @@ public sealed class StringDictionary
 
         Span<byte> text = stackalloc byte[AddressTextBytesMax];
         var length = FormatAddress(address, text);
-        _lastAddressId = Intern(text[..length]);
+        var id = Intern(text[..length]);
+
+        // An address above the limit is not remembered: each look-up that meets the limit is counted.
+        _lastAddressId = id == OverflowId ? EmptyId : id;
         _lastAddress = value;
-        return _lastAddressId;
+        return id;
     }
 
     /// <summary>The text of an id that this dictionary gave.</summary>

@@ -154,7 +154,8 @@ public sealed class StageQueue<T>
 
         if (IsCompleted)
         {
-            return false;
+            // A producer may have put its last chunk between the look above and the completion.
+            return TryTake(mayWait: false, out chunk, out recordCount);
         }
 
         var from = Stopwatch.GetTimestamp();
@@ -187,6 +188,18 @@ public sealed class StageQueue<T>
             lock (_lock)
             {
                 return _isCompleted;
+            }
+        }
+    }
+
+    /// <summary>True when the queue is completed and empty: the consumer may end. A false dequeue alone does not say so.</summary>
+    public bool IsDrained
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isCompleted && _slotsUsed == 0;
             }
         }
     }
