@@ -1,1 +1,4 @@
-return 0;
+using Weir.Host;
+using Weir.Host.Commands;
+
+return await WeirProgram.RunAsync(args, CommandContext.OfProcess(), new WeirBackend());

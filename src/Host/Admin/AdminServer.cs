@@ -1,0 +1,156 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Weir.Host.Admin;
+
+/// <summary>The HTTP endpoint for people and monitoring: health, metrics, queues, questions.</summary>
+/// <remarks>Requests run on the thread pool and only read snapshots; none can hold up the data path.</remarks>
+internal sealed class AdminServer : IAsyncDisposable
+{
+    /// <summary>On each answer; tells <c>weir query</c> that it talks to a weir.</summary>
+    public const string VersionHeader = "Weir-Version";
+
+    /// <summary>Connections at one time; a scraper and a few people need far fewer.</summary>
+    private const int ConnectionsMax = 64;
+
+    /// <summary>Bytes of a request's body: a question of the longest kind in UTF-8.</summary>
+    private const int BodyBytesMax = ReadOnlySql.TextCharsMax * 4;
+
+    private static readonly TimeSpan _headersTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _keepAliveTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(2);
+    private static readonly JsonSerializerOptions _json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+
+    private readonly WebApplication _app;
+    private readonly AdminOptions _options;
+    private readonly AdminSources _sources;
+    private readonly string _version;
+
+    /// <summary>Builds the endpoint; <see cref="StartAsync"/> opens it.</summary>
+    /// <param name="options">Where it listens.</param>
+    /// <param name="version">Version of the program.</param>
+    /// <param name="sources">What it tells.</param>
+    public AdminServer(AdminOptions options, string version, AdminSources sources)
+    {
+        _options = options;
+        _sources = sources;
+        _version = version;
+
+        // Empty: no settings files, no ASPNETCORE_ variables, no log of its own, and no lifetime that takes the process's signals.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton<IHostLifetime, NoSignalLifetime>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(ConfigureKestrel);
+        _app = builder.Build();
+        _app.Use(AddHeaders);
+        _app.UseRouting();
+        _app.MapGet("/", Index);
+        _app.MapGet("/healthz", Healthz);
+        _app.MapGet("/readyz", Readyz);
+        _app.MapGet("/metrics", Metrics);
+        _app.MapGet("/queues", Queues);
+        _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
+        _app.UseEndpoints(_ => { });
+        Url = new Uri($"http://{options.Listen}/");
+    }
+
+    /// <summary>The address that it listens on; after the start with the real port.</summary>
+    public Uri Url { get; private set; }
+
+    /// <summary>Opens the endpoint.</summary>
+    /// <exception cref="IOException">The address cannot be had; the message says what to do.</exception>
+    public async Task StartAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await _app.StartAsync(cancel);
+        }
+        catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
+        {
+            throw new IOException($"the admin endpoint cannot listen on {_options.Listen} ({error.Message}); set admin.listen, port 0 takes a free one", error);
+        }
+
+        var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        Url = new Uri(addresses.First());
+    }
+
+    /// <summary>Closes the endpoint; requests that run have two seconds.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        using var timeout = new CancellationTokenSource(_stopTimeout);
+        await _app.StopAsync(timeout.Token);
+        await _app.DisposeAsync();
+    }
+
+    private void ConfigureKestrel(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = ConnectionsMax;
+        kestrel.Limits.MaxRequestBodySize = BodyBytesMax;
+        kestrel.Limits.RequestHeadersTimeout = _headersTimeout;
+        kestrel.Limits.KeepAliveTimeout = _keepAliveTimeout;
+        kestrel.Listen(_options.Listen, listen => listen.Protocols = HttpProtocols.Http1);
+    }
+
+    private Task AddHeaders(HttpContext http, RequestDelegate next)
+    {
+        http.Response.Headers[VersionHeader] = _version;
+        http.Response.Headers.XContentTypeOptions = "nosniff";
+        http.Response.Headers.CacheControl = "no-store";
+        return next(http);
+    }
+
+    private Task Index(HttpContext http)
+    {
+        http.Response.ContentType = "text/html; charset=utf-8";
+        return http.Response.WriteAsync(IndexPage.Write(_version, _sources), http.RequestAborted);
+    }
+
+    private Task Healthz(HttpContext http) => WriteHealthAsync(http, "alive", _sources.Health().DeadReasons);
+
+    private Task Readyz(HttpContext http)
+    {
+        var health = _sources.Health();
+        return WriteHealthAsync(http, "ready", [.. health.DeadReasons, .. health.NotReadyReasons]);
+    }
+
+    private Task Metrics(HttpContext http)
+    {
+        var text = new PrometheusText();
+        foreach (var source in _sources.Metrics)
+        {
+            source.Collect(text);
+        }
+
+        http.Response.ContentType = PrometheusText.ContentType;
+        return http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+    }
+
+    private Task Queues(HttpContext http) =>
+        WriteJsonAsync(http, HttpStatusCode.OK, _sources.Queues().Select(queue => new QueueReading(queue)).ToList());
+
+    private static Task WriteHealthAsync(HttpContext http, string word, IReadOnlyList<string> reasons) => WriteJsonAsync(
+        http,
+        reasons.Count == 0 ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable,
+        new HealthReading(reasons.Count == 0 ? word : $"not {word}", reasons));
+
+    private static Task WriteJsonAsync<T>(HttpContext http, HttpStatusCode status, T value)
+    {
+        http.Response.StatusCode = (int)status;
+        http.Response.ContentType = "application/json; charset=utf-8";
+        return http.Response.WriteAsync(JsonSerializer.Serialize(value, _json) + "\n", http.RequestAborted);
+    }
+
+    private sealed record HealthReading(string Status, IReadOnlyList<string> Reasons);
+
+    /// <summary>Signals belong to <see cref="ShutdownSignal"/>; the default lifetime would close the endpoint at the first Ctrl-C.</summary>
+    private sealed class NoSignalLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,33 @@
+using Weir.Core.Model;
+using Weir.Core.Queues;
+using Weir.Core.Telemetry;
+
+namespace Weir.Host.Admin;
+
+/// <summary>What the admin endpoint is asked for comes from here. All members may be called from any thread, at any time.</summary>
+internal sealed record AdminSources
+{
+    /// <summary>Everything that has metrics.</summary>
+    public required IReadOnlyList<IMetricSource> Metrics { get; init; }
+
+    /// <summary>One reading of every queue, in the order of the data path.</summary>
+    public required Func<IReadOnlyList<QueueSnapshot>> Queues { get; init; }
+
+    /// <summary>How the process is.</summary>
+    public required Func<HealthReport> Health { get; init; }
+
+    /// <summary>What became of the records since the start, those still inside not yet in it.</summary>
+    public required Func<BlockAccount> Account { get; init; }
+
+    /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
+    public ReadOnlyQuery? Query { get; init; }
+}
+
+/// <summary>Runs SQL on a connection that may only read (<c>readonly=1</c>), and writes the answer asynchronously.</summary>
+/// <exception cref="Commands.StoreException">The SQL was refused.</exception>
+internal delegate Task ReadOnlyQuery(string sql, string format, Stream output, CancellationToken cancel);
+
+/// <summary>How the process is.</summary>
+/// <param name="DeadReasons">Why it must be started again; empty while it works or waits.</param>
+/// <param name="NotReadyReasons">Why it does not do its work yet, such as no partition assigned or ClickHouse not answering.</param>
+internal sealed record HealthReport(IReadOnlyList<string> DeadReasons, IReadOnlyList<string> NotReadyReasons);

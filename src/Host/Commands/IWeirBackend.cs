@@ -1,0 +1,75 @@
+using Weir.Host.Options;
+
+namespace Weir.Host.Commands;
+
+/// <summary>What the commands need of the stages. The composition root gives it; tests of the commands give doubles.</summary>
+internal interface IWeirBackend
+{
+    /// <summary>Runs the pipeline until <paramref name="shutdown"/>; returns an exit code.</summary>
+    Task<int> RunAsync(LoadedOptions loaded, CommandContext context, ShutdownSignal shutdown);
+
+    /// <summary>Runs the demonstration; returns an exit code.</summary>
+    Task<int> DemoAsync(DemoSettings settings, CommandContext context, ShutdownSignal shutdown);
+
+    /// <summary>Starts a broker in memory.</summary>
+    IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics);
+
+    /// <summary>Asks the broker for the topics, and tells what it found.</summary>
+    Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>Opens the sink for questions; the embedded one is locked while it is open.</summary>
+    /// <exception cref="StoreException">It cannot be opened; <see cref="StoreException.IsHeld"/> says whether another process has it.</exception>
+    Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel);
+}
+
+/// <summary>Either sink, for questions and for its tables. One caller at a time.</summary>
+internal interface IStoreAccess : IAsyncDisposable
+{
+    /// <summary>What it is and what it promises, in one line, such as <c>ClickHouse 26.7 (embedded): exactly once</c>.</summary>
+    string Description { get; }
+
+    /// <summary>Compares the tables with what the views need.</summary>
+    Task<SchemaReport> PlanSchemaAsync(CancellationToken cancel);
+
+    /// <summary>Runs the statements of a plan.</summary>
+    Task ApplySchemaAsync(SchemaReport plan, CancellationToken cancel);
+
+    /// <summary>Runs SQL that only reads and writes its answer to <paramref name="output"/>.</summary>
+    /// <exception cref="StoreException">The server refused it.</exception>
+    Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel);
+}
+
+/// <summary>A broker that runs until it is disposed.</summary>
+internal interface IRunningBroker : IDisposable
+{
+    /// <summary><c>127.0.0.1:port</c>.</summary>
+    string Bootstrap { get; }
+}
+
+/// <summary>A topic of the broker to try out.</summary>
+internal sealed record BrokerTopic(string Name, int PartitionCount);
+
+/// <summary>What a demonstration was asked to do.</summary>
+/// <param name="Seconds">How long it feeds records.</param>
+/// <param name="JsonPath">Where the facts go for a program; null for nowhere.</param>
+internal sealed record DemoSettings(int Seconds, string? JsonPath);
+
+/// <summary>What was found out about something outside the process.</summary>
+/// <param name="Findings">What is as it should be, one line each.</param>
+/// <param name="Problems">What is not, with what to do, one line each.</param>
+internal sealed record ProbeReport(IReadOnlyList<string> Findings, IReadOnlyList<string> Problems);
+
+/// <summary>The way from the tables that are to those that should be.</summary>
+/// <param name="Absent">Tables that are not there yet; <c>weir run</c> makes them too.</param>
+/// <param name="Differences">What differs in tables that are there, one line each.</param>
+/// <param name="Statements">SQL that makes what is absent and mends what differs, in order.</param>
+/// <param name="Conflicts">What no statement may mend without losing rows, with what to do; one line each.</param>
+internal sealed record SchemaReport(
+    IReadOnlyList<string> Absent, IReadOnlyList<string> Differences, IReadOnlyList<string> Statements, IReadOnlyList<string> Conflicts);
+
+/// <summary>The sink said no, or could not be reached. The message says what and what to do.</summary>
+internal sealed class StoreException(string message, bool isHeld = false, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>True when another process has the embedded store open.</summary>
+    public bool IsHeld { get; } = isHeld;
+}

@@ -1,0 +1,197 @@
+using Weir.Core.Queues;
+
+namespace Weir.Host.Options;
+
+/// <summary>The table of all options, in the order of the file. Everything about an option is said here, once.</summary>
+/// <remarks>Defaults are those of the option records: the table reads them from there.</remarks>
+internal static class OptionSpecs
+{
+    /// <summary>Every option.</summary>
+    public static IReadOnlyList<OptionSpec> All { get; } = [.. Input(), .. Output(), .. Stages(), .. Process(), new ViewsSpec()];
+
+    /// <summary>The option of a path, or null.</summary>
+    public static OptionSpec? Find(string path) => All.FirstOrDefault(spec => spec.Path == path);
+
+    private static IEnumerable<OptionSpec> Input()
+    {
+        yield return Option(
+            "kafka.bootstrap",
+            OptionTypes.Brokers(),
+            "Brokers to ask first for the others.",
+            options => options.Ingest.Bootstrap,
+            (options, value) => options with { Ingest = options.Ingest with { Bootstrap = value } });
+        yield return Option(
+            "kafka.group",
+            OptionTypes.Text("text of 1 to 249 characters", 249),
+            "Consumer group. Processes of one group share the partitions.",
+            options => options.Ingest.Group,
+            (options, value) => options with { Ingest = options.Ingest with { Group = value } });
+        yield return new TopicsSpec();
+        yield return Option(
+            "kafka.revoke_timeout",
+            OptionTypes.Duration("0s", "10m"),
+            "How long a revoked partition may take to be stored; after it, the next owner reads the rest again.",
+            options => options.Ingest.RevokeTimeout,
+            (options, value) => options with { Ingest = options.Ingest with { RevokeTimeout = value } });
+        yield return new KafkaPropertiesSpec();
+    }
+
+    private static IEnumerable<OptionSpec> Output()
+    {
+        yield return Option(
+            "clickhouse.url",
+            OptionTypes.HttpAddress(),
+            "HTTP address of the ClickHouse server. Not together with clickhouse.embedded.",
+            options => options.Writer.Url,
+            (options, value) => options with { Writer = options.Writer with { Url = value } });
+        yield return Option(
+            "clickhouse.embedded",
+            OptionTypes.Directory(),
+            "Directory of an embedded ClickHouse, in the place of a server. A relative path is relative to the working directory. "
+            + "One process at a time may open it.",
+            options => options.Writer.EmbeddedPath,
+            (options, value) => options with { Writer = options.Writer with { EmbeddedPath = value } });
+        yield return Option(
+            "clickhouse.user",
+            OptionTypes.Text("text of 1 to 1000 characters"),
+            "User of the server.",
+            options => options.Writer.User,
+            (options, value) => options with { Writer = options.Writer with { User = value } });
+        yield return Option(
+            "clickhouse.password",
+            OptionTypes.AnyText(),
+            "Password of the user. It is never printed; best given by the variable.",
+            options => options.Writer.Password,
+            (options, value) => options with { Writer = options.Writer with { Password = value } },
+            isSecret: true);
+        yield return Option(
+            "clickhouse.database",
+            OptionTypes.Identifier(),
+            "Database of all tables; made when it is absent.",
+            options => options.Writer.Database,
+            (options, value) => options with { Writer = options.Writer with { Database = value } });
+        yield return Option(
+            "clickhouse.compression",
+            OptionTypes.Compression(),
+            "Compression of the blocks sent to a server: lz4 on a LAN, zstd where bandwidth counts.",
+            options => options.Writer.Compression,
+            (options, value) => options with { Writer = options.Writer with { Compression = value } });
+        yield return new RetentionSpec();
+        yield return Option(
+            "clickhouse.request_timeout",
+            OptionTypes.Duration("1s", "1h"),
+            "Time-out of one request to the server.",
+            options => options.Writer.RequestTimeout,
+            (options, value) => options with { Writer = options.Writer with { RequestTimeout = value } });
+        yield return Option(
+            "clickhouse.on_refused",
+            OptionTypes.Choice(("stop", RefusedPolicy.Stop), ("drop", RefusedPolicy.Drop)),
+            "When the server refuses a block for good: stop (nothing is lost; weir ends with an error) or drop (counted; weir goes on).",
+            options => options.OnRefused,
+            (options, value) => options with { OnRefused = value });
+    }
+
+    private static IEnumerable<OptionSpec> Stages()
+    {
+        yield return Option(
+            "ingest.workers",
+            OptionTypes.Number(1, 64),
+            "Threads that decode; each owns some of the partitions.",
+            options => options.Ingest.Workers,
+            (options, value) => options with { Ingest = options.Ingest with { Workers = (int)value } });
+        yield return Option(
+            "ingest.strings_max",
+            OptionTypes.Number(1, 10_000_000),
+            "Distinct texts of string tags for each cut of a partition; more become __overflow__.",
+            options => options.Ingest.StringsMax,
+            (options, value) => options with { Ingest = options.Ingest with { StringsMax = (int)value } });
+        yield return Option(
+            "aggregation.workers",
+            OptionTypes.Number(0, 64),
+            "Threads that fold; 0 folds in the decoding threads, with no queue between: right for one core.",
+            options => options.Aggregation.Workers,
+            (options, value) => options with { Aggregation = options.Aggregation with { Workers = (int)value } });
+        yield return Option(
+            "aggregation.queue.capacity_records",
+            OptionTypes.Number(1_024, 100_000_000),
+            "Records that the queue in front of each folding thread holds.",
+            options => options.Aggregation.QueueCapacityRecords,
+            (options, value) => options with { Aggregation = options.Aggregation with { QueueCapacityRecords = value } });
+        yield return Option(
+            "aggregation.queue.policy",
+            OptionTypes.Choice(("block", FullPolicy.Block), ("overwrite", FullPolicy.Overwrite), ("drop", FullPolicy.Drop)),
+            "When that queue is full: block (reading waits, nothing is lost), overwrite (the oldest records go, counted) "
+            + "or drop (the new ones go, counted).",
+            options => options.Aggregation.QueuePolicy,
+            (options, value) => options with { Aggregation = options.Aggregation with { QueuePolicy = value } });
+        yield return Option(
+            "flush.interval",
+            OptionTypes.Duration("100ms", "1h"),
+            "How often each partition is cut and stored. Longer: fewer, larger inserts; shorter: fresher rows.",
+            options => options.Ingest.FlushInterval,
+            (options, value) => options with { Ingest = options.Ingest with { FlushInterval = value } });
+        yield return Option(
+            "time.past_max",
+            OptionTypes.Duration("0s", "36500d"),
+            "How far before the broker's time of its message a record may lie; an older one is late, and counted.",
+            options => options.Ingest.PastMax,
+            (options, value) => options with { Ingest = options.Ingest with { PastMax = value } });
+        yield return Option(
+            "time.future_max",
+            OptionTypes.Duration("0s", "36500d"),
+            "How far after the broker's time of its message a record may lie; a later one is late, and counted.",
+            options => options.Ingest.FutureMax,
+            (options, value) => options with { Ingest = options.Ingest with { FutureMax = value } });
+    }
+
+    private static IEnumerable<OptionSpec> Process()
+    {
+        yield return Option(
+            "memory.limit",
+            OptionTypes.Size(64L << 20, 1L << 40),
+            "Bytes that chunks, sums and waiting blocks may hold together; at the limit, reading pauses. "
+            + "The process needs about 300MiB more, the embedded ClickHouse another 300MiB.",
+            options => options.MemoryLimitBytes,
+            (options, value) => options with { MemoryLimitBytes = value });
+        yield return Option(
+            "shutdown.timeout",
+            OptionTypes.Duration("1s", "1h"),
+            "How long a stop may take to store what was read; after it, the next start reads the rest again.",
+            options => options.ShutdownTimeout,
+            (options, value) => options with { ShutdownTimeout = value });
+        yield return Option(
+            "admin.listen",
+            OptionTypes.ListenAddress(),
+            "Address of the admin endpoint: /healthz, /readyz, /metrics, /queues, /query.",
+            options => options.Admin.Listen,
+            (options, value) => options with { Admin = options.Admin with { Listen = value } });
+        yield return Option(
+            "admin.remote_queries",
+            OptionTypes.Switch(),
+            "Answer /query although admin.listen is an address that other machines reach. Whoever reaches it may read all rows.",
+            options => options.Admin.RemoteQueries,
+            (options, value) => options with { Admin = options.Admin with { RemoteQueries = value } });
+        yield return Option(
+            "log.level",
+            OptionTypes.Choice(
+                ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warn", LogLevel.Warning),
+                ("error", LogLevel.Error)),
+            "The least level that is logged.",
+            options => options.Log.Level,
+            (options, value) => options with { Log = options.Log with { Level = value } });
+        yield return Option(
+            "log.format",
+            OptionTypes.Choice(("text", LogFormat.Text), ("json", LogFormat.Json)),
+            "One line of text, or one JSON object, for each message; on stderr.",
+            options => options.Log.Format,
+            (options, value) => options with { Log = options.Log with { Format = value } });
+    }
+
+    private static ScalarSpec<T> Option<T>(
+        string path,
+        OptionType<T> type,
+        string description,
+        Func<WeirOptions, T> get,
+        Func<WeirOptions, T, WeirOptions> set,
+        bool isSecret = false) => new(path, type, description, get, set) { IsSecret = isSecret };
+}

@@ -1,0 +1,129 @@
+using Weir.Core.Model;
+
+namespace Weir.Host.Options;
+
+/// <summary>A configuration that was read.</summary>
+/// <param name="Options">The options; where there are errors, the defaults stand for what could not be read.</param>
+/// <param name="Errors">Everything wrong; not empty means that the program must not start.</param>
+/// <param name="Warnings">What is odd but has a meaning.</param>
+/// <param name="OriginByPath">Where each option was given that was given.</param>
+internal sealed record LoadedOptions(
+    WeirOptions Options,
+    IReadOnlyList<OptionIssue> Errors,
+    IReadOnlyList<OptionIssue> Warnings,
+    IReadOnlyDictionary<string, ConfigOrigin> OriginByPath);
+
+/// <summary>Reads the file and the environment into <see cref="WeirOptions"/> and finds everything that is wrong, at once.</summary>
+internal static class OptionsLoader
+{
+    private const string UrlPath = "clickhouse.url";
+    private const string EmbeddedPath = "clickhouse.embedded";
+
+    /// <summary>Reads a configuration.</summary>
+    /// <param name="yaml">The text of the file; empty for none.</param>
+    /// <param name="fileName">What messages call the file.</param>
+    /// <param name="environment">The environment; only names that begin with <see cref="EnvironmentOverrides.Prefix"/> matter.</param>
+    public static LoadedOptions Load(string yaml, string fileName, IReadOnlyDictionary<string, string> environment)
+    {
+        var issues = new OptionIssues();
+        var root = ConfigYaml.ReadFile(yaml, fileName, issues);
+        ReportUnknownKeys(root, "", issues);
+        EnvironmentOverrides.Apply(root, environment, issues);
+        ChooseSink(root, issues);
+
+        var options = new WeirOptions();
+        var origins = new Dictionary<string, ConfigOrigin>(StringComparer.Ordinal);
+        foreach (var spec in OptionSpecs.All)
+        {
+            if (Find(root, spec.Path) is { } node)
+            {
+                options = spec.Read(options, node, issues);
+                origins[spec.Path] = node.Origin;
+            }
+        }
+
+        if (options.Writer.EmbeddedPath is not null)
+        {
+            options = options with { Writer = options.Writer with { Url = null } };
+        }
+
+        CheckViews(options, issues);
+        return new LoadedOptions(options, issues.Errors, issues.Warnings, origins);
+    }
+
+    private static ConfigNode? Find(ConfigMap root, string path)
+    {
+        ConfigNode? node = root;
+        foreach (var step in path.Split('.'))
+        {
+            node = (node as ConfigMap)?.Find(step);
+        }
+
+        return node;
+    }
+
+    private static void ReportUnknownKeys(ConfigMap map, string prefix, OptionIssues issues)
+    {
+        foreach (var entry in map.Entries)
+        {
+            var path = prefix + entry.Key;
+            if (OptionSpecs.Find(path) is not null)
+            {
+                continue;
+            }
+
+            if (!OptionSpecs.All.Any(spec => spec.Path.StartsWith(path + ".", StringComparison.Ordinal)))
+            {
+                issues.UnknownKey(path, entry.KeyOrigin, OptionSpecs.All.Select(spec => spec.Path).Concat(Sections()));
+            }
+            else if (entry.Value is ConfigMap section)
+            {
+                ReportUnknownKeys(section, path + ".", issues);
+            }
+            else if (entry.Value is not ConfigNull)
+            {
+                issues.WrongShape(path, entry.Value, "a map of options");
+            }
+        }
+    }
+
+    private static IEnumerable<string> Sections() => OptionSpecs.All
+        .Where(spec => spec.Path.Contains('.', StringComparison.Ordinal))
+        .Select(spec => spec.Path[..spec.Path.LastIndexOf('.')])
+        .Distinct();
+
+    /// <summary>One of the two sinks: given in one place both are an error; otherwise the environment wins over the file.</summary>
+    private static void ChooseSink(ConfigMap root, OptionIssues issues)
+    {
+        if (Find(root, UrlPath) is not { } url || Find(root, EmbeddedPath) is not { } embedded)
+        {
+            return;
+        }
+
+        if (url.Origin.IsEnvironment == embedded.Origin.IsEnvironment)
+        {
+            issues.Error(EmbeddedPath, embedded.Origin, $"is given together with {UrlPath} ({url.Origin}); allowed: one of the two");
+        }
+        else
+        {
+            ((ConfigMap)root.Find("clickhouse")!).Remove(url.Origin.IsEnvironment ? "embedded" : "url");
+        }
+    }
+
+    private static void CheckViews(WeirOptions options, OptionIssues issues)
+    {
+        if (issues.Errors.Any(issue => issue.Path.StartsWith("views", StringComparison.Ordinal)))
+        {
+            return;
+        }
+
+        try
+        {
+            StreamSchema.Compile(options.EffectiveViews);
+        }
+        catch (ArgumentException error)
+        {
+            issues.Error("views", null, $"do not fit together: {error.Message}");
+        }
+    }
+}
