@@ -1,16 +1,20 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 
 namespace Weir.Codecs.Compression;
 
 /// <summary>gzip at its fastest level, by .NET (zlib-ng).</summary>
 /// <remarks>
-/// One thread. .NET offers gzip as a stream only, and a stream keeps its own state: unlike the others, each call allocates
+/// A value is one member of the gzip format. One thread. .NET offers gzip as a stream only, and a stream keeps its own state: unlike the others, each call allocates
 /// a few hundred bytes of managed memory and zlib's tables. It is for files and for servers that take nothing better.
 /// </remarks>
 public sealed unsafe class GzipCompressor : ICompressor
 {
     /// <summary>10 bytes of header, 8 of trailer, and the beginnings and ends of blocks of short values.</summary>
     private const int OverheadBytes = 64;
+
+    /// <summary>Bytes of the shortest gzip file, which holds nothing.</summary>
+    private const int EmptyBytes = 20;
 
     /// <inheritdoc/>
     public string Name => "gzip";
@@ -47,7 +51,7 @@ public sealed unsafe class GzipCompressor : ICompressor
     public bool TryDecompress(ReadOnlySpan<byte> compressed, Span<byte> destination, out int rawBytes)
     {
         rawBytes = 0;
-        if (compressed.IsEmpty)
+        if (compressed.Length < EmptyBytes)
         {
             return false;
         }
@@ -62,6 +66,12 @@ public sealed unsafe class GzipCompressor : ICompressor
 
                 // One more read meets the trailer, whose checksum zlib compares, and tells whether there is more.
                 if (gzip.ReadByte() >= 0)
+                {
+                    return false;
+                }
+
+                // .NET takes an early end for the end; the trailer's last word, the length, tells.
+                if (BinaryPrimitives.ReadUInt32LittleEndian(compressed[^sizeof(uint)..]) != (uint)length)
                 {
                     return false;
                 }
