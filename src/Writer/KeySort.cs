@@ -1,0 +1,251 @@
+using System.Diagnostics;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Weir.Writer;
+
+/// <summary>A key on its way to its place.</summary>
+/// <param name="Prefix">The first bits in which the keys of its run differ.</param>
+/// <param name="Index">Number of the key.</param>
+internal readonly record struct SortEntry(ulong Prefix, uint Index);
+
+/// <summary>Sorts keys of several 64-bit words: radix sort on a 64-bit prefix, then the runs of equal prefixes again.</summary>
+/// <remarks>
+/// <para>
+/// The prefix leaves out the bits that are the same in all keys of a run: the leading bytes of IPv4 addresses, for example,
+/// or the high half of ports. So it holds what tells the keys apart, and a run of equal prefixes is sorted in the same way by
+/// the bits that remain, until its keys are equal or it is short enough for insertion.
+/// </para>
+/// <para>One thread; nothing is allocated.</para>
+/// </remarks>
+internal sealed unsafe class KeySort
+{
+    /// <summary>Words of a key above which a prefix can't be planned.</summary>
+    internal const int WordsMax = 256;
+
+    /// <summary>Runs up to this length are sorted by insertion: below it, filling the radix counts costs more.</summary>
+    private const int InsertionMax = 24;
+
+    private const int WordBits = 64;
+    private const int DigitBits = 8;
+    private const int Buckets = 1 << DigitBits;
+    private const int DigitsMax = WordBits / DigitBits;
+
+    private readonly int[] _counts = new int[DigitsMax * Buckets];
+    private readonly ulong[] _differences = new ulong[WordsMax];
+    private readonly Segment[] _segments = new Segment[WordBits + 1]; // A segment has at least one bit; the last one ends the list.
+    private ulong* _keys;
+    private int _words;
+    private int _stride;
+
+    /// <summary>Sorts <paramref name="entries"/>, whose indexes name keys, by the keys.</summary>
+    /// <param name="keys">The keys, <paramref name="stride"/> words from one to the next.</param>
+    /// <param name="words">Words of a key that count.</param>
+    /// <param name="stride">Words from one key to the next.</param>
+    /// <param name="entries">Every index that is to be sorted; prefixes are written here.</param>
+    /// <param name="other">As many entries of working memory.</param>
+    /// <param name="count">Number of entries.</param>
+    internal void Sort(ulong* keys, int words, int stride, SortEntry* entries, SortEntry* other, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(words, WordsMax);
+        _keys = keys;
+        _words = words;
+        _stride = stride;
+        SortRun(entries, other, count);
+    }
+
+    /// <summary>Recursion ends: each step takes away at least one bit that differs, and in practice nearly 64.</summary>
+    private void SortRun(SortEntry* entries, SortEntry* other, int count)
+    {
+        if (count <= InsertionMax)
+        {
+            Insertion(entries, count);
+            return;
+        }
+
+        var bits = PlanPrefix(entries, count);
+        if (bits == 0)
+        {
+            return; // All keys of the run are equal.
+        }
+
+        WritePrefixes(entries, count);
+        Radix(entries, other, count, bits);
+        for (var from = 0; from < count;)
+        {
+            var prefix = entries[from].Prefix;
+            var to = from + 1;
+            while (to < count && entries[to].Prefix == prefix)
+            {
+                to++;
+            }
+
+            if (to - from > 1)
+            {
+                SortRun(entries + from, other + from, to - from);
+            }
+
+            from = to;
+        }
+    }
+
+    /// <summary>Finds the first bits in which the keys of a run differ.</summary>
+    /// <returns>Bits of the prefix; 0 when all keys are equal.</returns>
+    private int PlanPrefix(SortEntry* entries, int count)
+    {
+        var differences = _differences.AsSpan(0, _words);
+        differences.Clear();
+        var first = _keys + ((nint)entries[0].Index * _stride);
+        for (var index = 1; index < count; index++)
+        {
+            var key = _keys + ((nint)entries[index].Index * _stride);
+            for (var word = 0; word < differences.Length; word++)
+            {
+                differences[word] |= key[word] ^ first[word];
+            }
+        }
+
+        var bits = 0;
+        var segmentCount = 0;
+        for (var word = 0; word < differences.Length && bits < WordBits; word++)
+        {
+            if (differences[word] == 0)
+            {
+                continue;
+            }
+
+            // From the first to the last bit that differs; what is the same in all keys between them is taken along.
+            var above = BitOperations.LeadingZeroCount(differences[word]);
+            var width = Math.Min(WordBits - above - BitOperations.TrailingZeroCount(differences[word]), WordBits - bits);
+            _segments[segmentCount++] = new Segment(word, above, WordBits - width, width);
+            bits += width;
+        }
+
+        _segments[segmentCount] = default; // Width 0 ends the list.
+        return bits;
+    }
+
+    private void WritePrefixes(SortEntry* entries, int count)
+    {
+        for (var index = 0; index < count; index++)
+        {
+            var key = _keys + ((nint)entries[index].Index * _stride);
+            var prefix = 0UL;
+            foreach (ref readonly var segment in _segments.AsSpan())
+            {
+                if (segment.Width == 0)
+                {
+                    break;
+                }
+
+                // A segment of 64 bits stands alone: the shift by 64, which C# makes one by 0, then moves a zero.
+                prefix = (prefix << segment.Width) | (key[segment.Word] << segment.Above >> segment.Down);
+            }
+
+            entries[index] = new SortEntry(prefix, entries[index].Index);
+        }
+    }
+
+    /// <summary>Least significant digit first; digits that are the same in all entries cost nothing but the counting.</summary>
+    private void Radix(SortEntry* entries, SortEntry* other, int count, int bits)
+    {
+        var digits = (bits + DigitBits - 1) / DigitBits;
+        fixed (int* counts = _counts)
+        {
+            new Span<int>(counts, digits * Buckets).Clear();
+            CountDigits(entries, count, digits, counts);
+            var from = entries;
+            var to = other;
+            for (var digit = 0; digit < digits; digit++)
+            {
+                var places = counts + (digit * Buckets);
+                if (!ToPlaces(places, count))
+                {
+                    continue;
+                }
+
+                var shift = digit * DigitBits;
+                for (var index = 0; index < count; index++)
+                {
+                    to[places[(byte)(from[index].Prefix >> shift)]++] = from[index];
+                }
+
+                var swap = from;
+                from = to;
+                to = swap;
+            }
+
+            if (from != entries)
+            {
+                new ReadOnlySpan<SortEntry>(from, count).CopyTo(new Span<SortEntry>(entries, count));
+            }
+        }
+    }
+
+    private static void CountDigits(SortEntry* entries, int count, int digits, int* counts)
+    {
+        for (var index = 0; index < count; index++)
+        {
+            var prefix = entries[index].Prefix;
+            for (var digit = 0; digit < digits; digit++, prefix >>= DigitBits)
+            {
+                counts[(digit * Buckets) + (byte)prefix]++;
+            }
+        }
+    }
+
+    /// <summary>Turns counts into first places.</summary>
+    /// <returns>False when one bucket has everything, so that the digit moves nothing.</returns>
+    private static bool ToPlaces(int* counts, int count)
+    {
+        var place = 0;
+        for (var bucket = 0; bucket < Buckets; bucket++)
+        {
+            var inBucket = counts[bucket];
+            if (inBucket == count)
+            {
+                return false;
+            }
+
+            counts[bucket] = place;
+            place += inBucket;
+        }
+
+        Debug.Assert(place == count, "Each entry was counted once.");
+        return true;
+    }
+
+    private void Insertion(SortEntry* entries, int count)
+    {
+        for (var index = 1; index < count; index++)
+        {
+            var entry = entries[index];
+            var place = index;
+            for (; place > 0 && IsBefore(entry.Index, entries[place - 1].Index); place--)
+            {
+                entries[place] = entries[place - 1];
+            }
+
+            entries[place] = entry;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsBefore(uint left, uint right)
+    {
+        var a = _keys + ((nint)left * _stride);
+        var b = _keys + ((nint)right * _stride);
+        for (var word = 0; word < _words; word++)
+        {
+            if (a[word] != b[word])
+            {
+                return a[word] < b[word];
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Bits of one word that go into the prefix: shifted left by <c>Above</c>, then right by <c>Down</c>.</summary>
+    private readonly record struct Segment(int Word, int Above, int Down, int Width);
+}
