@@ -79,7 +79,7 @@ public class AggregationWorkerTests
         var records = bed.MakeRecords(new Random(1), 500, 100, 2);
         cut.ReadCount = records.Count;
         FoldInto(bed, worker, cut, records);
-        cut.IsAbandoned = true;
+        cut.Abandon();
 
         worker.Offer(RecordChunk.Marker(cut), default);
 

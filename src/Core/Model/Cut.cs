@@ -80,13 +80,6 @@ public sealed class Cut
     /// <summary>True when no offset was read since the cut was opened.</summary>
     public bool IsEmpty => ToOffset == FromOffset;
 
-    /// <summary>
-    /// True when the partition was lost before the cut was closed: its next owner reads the records again. Ingest worker,
-    /// before the marker is sent; then fixed. The shards give its rows back and the builder passes over it, so nothing of
-    /// it is stored; the folded records stay in its account, so that the counters close.
-    /// </summary>
-    public bool IsAbandoned { get; set; }
-
     /// <summary>Records rejected for <paramref name="status"/>. Ingest worker.</summary>
     public ref long RejectedCount(DecodeStatus status) => ref _rejectedCounts[(int)status];
 
