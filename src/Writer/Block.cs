@@ -1,0 +1,54 @@
+using Weir.Core.Model;
+
+namespace Weir.Writer;
+
+/// <summary>All rows of one view made from one cut, or one part of them, encoded: the unit of insert.</summary>
+/// <remarks>Immutable; any thread, until the <see cref="BuiltCut"/> that it belongs to is disposed.</remarks>
+public sealed class Block
+{
+    internal Block(
+        BlockName name, ViewPlan view, IReadOnlyList<string> columns, int rowCount, ulong recordsSum, long rawBytes, bool isFramed, BlockBytes bytes)
+    {
+        Name = name;
+        View = view;
+        Columns = columns;
+        RowCount = rowCount;
+        RecordsSum = recordsSum;
+        RawBytes = rawBytes;
+        IsFramed = isFramed;
+        Pieces = bytes.Pieces;
+        EncodedBytes = bytes.Length;
+    }
+
+    /// <summary>The name: equal names mean equal bytes before compression.</summary>
+    public BlockName Name { get; }
+
+    /// <summary>The view, whose name is the table's.</summary>
+    public ViewPlan View { get; }
+
+    /// <summary>Column names in the order of the block, for the INSERT statement.</summary>
+    public IReadOnlyList<string> Columns { get; }
+
+    /// <summary>Number of rows.</summary>
+    public int RowCount { get; }
+
+    /// <summary>Sum of the meter <c>records</c> over the rows.</summary>
+    public ulong RecordsSum { get; }
+
+    /// <summary>Bytes of the Native block.</summary>
+    public long RawBytes { get; }
+
+    /// <summary>Bytes of all <see cref="Pieces"/>.</summary>
+    public long EncodedBytes { get; }
+
+    /// <summary>True when the pieces are ClickHouse frames (<c>decompress=1</c>), false when they are the bare Native block.</summary>
+    public bool IsFramed { get; }
+
+    /// <summary>The bytes to send, in order.</summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> Pieces { get; }
+}
+
+/// <summary>Bytes that lie in several pieces.</summary>
+/// <param name="Pieces">The pieces in order; none is empty.</param>
+/// <param name="Length">Bytes of all of them.</param>
+internal readonly record struct BlockBytes(IReadOnlyList<ReadOnlyMemory<byte>> Pieces, long Length);
