@@ -13,6 +13,16 @@ public enum BlockCompression
     Zstd,
 }
 
+/// <summary>What is done with a block that the server refuses for ever.</summary>
+public enum RefusedBlock
+{
+    /// <summary>The process stops cleanly; nothing is committed, so nothing is lost.</summary>
+    Stop,
+
+    /// <summary>The rows of the block are dropped, counted and logged, and the pipeline goes on.</summary>
+    Drop,
+}
+
 /// <summary>Where blocks go and how they are sent.</summary>
 public sealed record WriterOptions
 {
@@ -49,6 +59,18 @@ public sealed record WriterOptions
 
     /// <summary>Longest wait between attempts.</summary>
     public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Time-out of making a connection.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Cuts that wait, built, while another is inserted. One keeps the server busy; more only hold memory.</summary>
+    public int BuiltCutsMax { get; init; } = 2;
+
+    /// <summary>What is done with a block that the server refuses for ever.</summary>
+    public RefusedBlock OnRefused { get; init; } = RefusedBlock.Stop;
+
+    /// <summary>Memory of one query of the embedded ClickHouse. Inserts are bounded by the size of a block.</summary>
+    public long EmbeddedQueryMemoryBytes { get; init; } = 512L << 20;
 
     /// <summary>Rows of one insert above which a block is split in sort order. One below 1,048,576 is stored whole or not at all.</summary>
     public int BlockRowsMax { get; init; } = 1_000_000;

@@ -2,7 +2,72 @@ namespace Weir.Core.Telemetry;
 
 public static partial class WeirMeter
 {
+    /// <summary>Blocks stored.</summary>
+    public static readonly MetricDefinition WriterBlocksTotal = new(
+        "weir_writer_blocks_total", MetricKind.Counter, "Blocks that ClickHouse has stored.", "view");
+
+    /// <summary>Rows stored.</summary>
+    public static readonly MetricDefinition WriterRowsTotal = new(
+        "weir_writer_rows_total", MetricKind.Counter, "Rows that ClickHouse has stored.", "view");
+
+    /// <summary>Bytes before compression.</summary>
+    public static readonly MetricDefinition WriterRawBytesTotal = new(
+        "weir_writer_raw_bytes_total", MetricKind.Counter, "Bytes of the stored blocks before compression.", "view");
+
+    /// <summary>Bytes sent.</summary>
+    public static readonly MetricDefinition WriterEncodedBytesTotal = new(
+        "weir_writer_encoded_bytes_total", MetricKind.Counter, "Bytes of the stored blocks as they were sent.", "view");
+
+    /// <summary>Blocks that were refused and dropped.</summary>
+    public static readonly MetricDefinition WriterDroppedBlocksTotal = new(
+        "weir_writer_dropped_blocks_total", MetricKind.Counter, "Blocks that ClickHouse refused for ever and that were dropped.", "view");
+
+    /// <summary>Rows that were dropped with them.</summary>
+    public static readonly MetricDefinition WriterDroppedRowsTotal = new(
+        "weir_writer_dropped_rows_total", MetricKind.Counter, "Rows of dropped blocks.", "view");
+
+    /// <summary>Records that one view lacks because of them.</summary>
+    public static readonly MetricDefinition WriterDroppedRecordsTotal = new(
+        "weir_writer_dropped_records_total", MetricKind.Counter, "Records that the view lacks because of dropped blocks.", "view");
+
+    /// <summary>Cuts stored whole.</summary>
+    public static readonly MetricDefinition WriterCutsTotal = new(
+        "weir_writer_cuts_total", MetricKind.Counter, "Cuts whose blocks are all stored.");
+
+    /// <summary>Records of stored cuts by what became of them.</summary>
+    public static readonly MetricDefinition WriterStoredRecordsTotal = new(
+        "weir_writer_account_records_total", MetricKind.Counter,
+        "Records of stored cuts by what became of them: read = folded + rejected + late + dropped + overwritten.", "line");
+
+    /// <summary>Attempts that failed and were repeated.</summary>
+    public static readonly MetricDefinition WriterRetriesTotal = new(
+        "weir_writer_retries_total", MetricKind.Counter, "Attempts to insert or connect that failed, by cause.", "cause");
+
+    /// <summary>Time spent in inserts.</summary>
+    public static readonly MetricDefinition WriterInsertSecondsTotal = new(
+        "weir_writer_insert_seconds_total", MetricKind.Counter, "Time that attempts to insert or connect have taken, waits between them aside.");
+
+    /// <summary>Cuts that wait.</summary>
+    public static readonly MetricDefinition WriterWaitingCuts = new(
+        "weir_writer_waiting_cuts", MetricKind.Gauge, "Folded cuts that are not stored yet.");
+
+    /// <summary>Bytes that wait.</summary>
+    public static readonly MetricDefinition WriterWaitingBytes = new(
+        "weir_writer_waiting_bytes", MetricKind.Gauge, "Bytes of built blocks that are not stored yet.");
+
+    /// <summary>Readiness.</summary>
+    public static readonly MetricDefinition WriterIsWriting = new(
+        "weir_writer_is_writing", MetricKind.Gauge, "1 when the last attempt reached ClickHouse and its tables are right.");
+
+    /// <summary>How far the stored data is behind.</summary>
+    public static readonly MetricDefinition WriterFreshnessSeconds = new(
+        "weir_writer_freshness_seconds", MetricKind.Gauge,
+        "Now minus the latest event time of the cut that was stored last; grows while nothing is stored.");
+
     private static readonly MetricDefinition[] _writer =
     [
+        WriterBlocksTotal, WriterRowsTotal, WriterRawBytesTotal, WriterEncodedBytesTotal, WriterDroppedBlocksTotal, WriterDroppedRowsTotal,
+        WriterDroppedRecordsTotal, WriterCutsTotal, WriterStoredRecordsTotal, WriterRetriesTotal, WriterInsertSecondsTotal,
+        WriterWaitingCuts, WriterWaitingBytes, WriterIsWriting, WriterFreshnessSeconds,
     ];
 }

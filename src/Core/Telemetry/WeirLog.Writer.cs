@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Logging;
+
+namespace Weir.Core.Telemetry;
+
+public static partial class WeirLog
+{
+    /// <summary>The writer is connected and the tables are right.</summary>
+    [LoggerMessage(4001, LogLevel.Information, "Writing to {Sink}, ClickHouse {Version}: blocks that are sent again are stored {Guarantee}")]
+    public static partial void WriterConnected(ILogger logger, string sink, string version, string guarantee);
+
+    /// <summary>The server takes no blocks. Once for each cause until it is back.</summary>
+    [LoggerMessage(
+        4002,
+        LogLevel.Warning,
+        "{Sink} takes no blocks ({Cause}, code {Code}): {Message}. They wait and are sent again, no offset is committed; {Advice}")]
+    public static partial void WriterAway(ILogger logger, string sink, string cause, int code, string message, string advice);
+
+    /// <summary>The server takes blocks again.</summary>
+    [LoggerMessage(4003, LogLevel.Information, "{Sink} takes blocks again, after {Seconds:0.0} s and {AttemptCount} attempts")]
+    public static partial void WriterBack(ILogger logger, string sink, double seconds, long attemptCount);
+
+    /// <summary>A statement of the schema plan was run.</summary>
+    [LoggerMessage(4004, LogLevel.Information, "Schema: {Reason} Ran: {Statement}")]
+    public static partial void WriterSchemaStep(ILogger logger, string reason, string statement);
+
+    /// <summary>Rows were dropped with a refused block. Once for each view and cause.</summary>
+    [LoggerMessage(
+        4005,
+        LogLevel.Error,
+        "Block {Block} was refused (code {Code}): {Message}. Its {RowCount} rows of {RecordCount} records are dropped and counted; {Advice}. Further ones of this view and code are counted only")]
+    public static partial void WriterBlockDropped(
+        ILogger logger, string block, int code, string message, int rowCount, ulong recordCount, string advice);
+
+    /// <summary>Old days were dropped on a server without TTL.</summary>
+    [LoggerMessage(4006, LogLevel.Information, "Retention: {Statement}")]
+    public static partial void WriterPartitionDropped(ILogger logger, string statement);
+
+    /// <summary>Old days could not be dropped.</summary>
+    [LoggerMessage(4007, LogLevel.Warning, "Retention could not drop old days, and tries again in {Interval}: {Message}")]
+    public static partial void WriterRetentionFailed(ILogger logger, TimeSpan interval, string message);
+
+    /// <summary>The stop came before all cuts were stored.</summary>
+    [LoggerMessage(4008, LogLevel.Warning, "{CutCount} cuts were not stored; their offsets are not committed and their records will be read again")]
+    public static partial void WriterCutsLeft(ILogger logger, long cutCount);
+}

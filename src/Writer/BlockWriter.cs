@@ -1,0 +1,318 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Weir.Core.Model;
+using Weir.Core.Queues;
+using Weir.Core.Telemetry;
+
+namespace Weir.Writer;
+
+/// <summary>The writer's stage: takes folded cuts, builds their blocks while the ones before are inserted, and reports each stored cut.</summary>
+/// <remarks>
+/// Two threads, builder and inserter, started by <see cref="Start"/>. Between them wait at most
+/// <see cref="WriterOptions.BuiltCutsMax"/> cuts; beyond that the builder waits, then the queue fills. Cuts are stored in the
+/// order in which they came.
+/// </remarks>
+public sealed class BlockWriter : IMetricSource, IAsyncDisposable
+{
+    /// <summary>Name of the queue of folded cuts.</summary>
+    public const string QueueName = "cuts";
+
+    /// <summary>Name of the stage in reports of faults.</summary>
+    public const string StageName = "writer";
+
+    private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan _retentionInterval = TimeSpan.FromHours(1);
+
+    private readonly StageQueue<Cut> _cuts;
+    private readonly Func<Cut, BuiltCut> _build;
+    private readonly IBlockSink _sink;
+    private readonly StreamSchema _schema;
+    private readonly WriterOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Action<Cut> _stored;
+    private readonly Action<string, Exception> _faulted;
+    private readonly ILogger _logger;
+    private readonly WriterCounters _counters;
+    private readonly RetryLoop _retries;
+    private readonly BlockInserter _inserter;
+    private readonly BlockingCollection<BuiltCut> _built;
+    private readonly CancellationTokenSource _abort = new();
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Thread _builderThread;
+    private readonly Thread _inserterThread;
+    private SchemaPlan? _plan;
+    private DateTimeOffset _retentionAt;
+    private int _threadsLeft = 2;
+    private bool _isStarted;
+
+    /// <summary>Prepares the stage; nothing runs before <see cref="Start"/>.</summary>
+    /// <param name="cuts">The folded cuts, named <see cref="QueueName"/>; a record count of 0 makes a cut a marker that never waits.</param>
+    /// <param name="build">The Build of the block builder; called by one thread.</param>
+    /// <param name="sink">Where blocks go. The caller disposes it, after this.</param>
+    /// <param name="schema">The views.</param>
+    /// <param name="options">Limits and waits.</param>
+    /// <param name="time">The clock of waits and of freshness.</param>
+    /// <param name="random">Spreads the waits; used by one thread.</param>
+    /// <param name="stored">Gets each cut whose blocks are all stored, in order, on the inserter's thread.</param>
+    /// <param name="faulted">Gets the error that ended the stage, at most once, on one of its threads.</param>
+    /// <param name="logger">Gets changes of state.</param>
+    public BlockWriter(
+        StageQueue<Cut> cuts,
+        Func<Cut, BuiltCut> build,
+        IBlockSink sink,
+        StreamSchema schema,
+        WriterOptions options,
+        TimeProvider time,
+        Random random,
+        Action<Cut> stored,
+        Action<string, Exception> faulted,
+        ILogger logger)
+    {
+        _cuts = cuts;
+        _build = build;
+        _sink = sink;
+        _schema = schema;
+        _options = options;
+        _time = time;
+        _stored = stored;
+        _faulted = faulted;
+        _logger = logger;
+        _counters = new WriterCounters(schema);
+        _retries = new RetryLoop(sink.Description, options, time, random, _counters, logger);
+        _inserter = new BlockInserter(sink, options, _retries, _counters, logger);
+        _built = new BlockingCollection<BuiltCut>(options.BuiltCutsMax);
+        _builderThread = new Thread(() => RunStage(RunBuilder)) { Name = "weir-builder", IsBackground = true };
+        _inserterThread = new Thread(() => RunStage(() => RunInserterAsync(_abort.Token).GetAwaiter().GetResult()))
+        {
+            Name = "weir-inserter",
+            IsBackground = true,
+        };
+    }
+
+    /// <summary>Ends when both threads have ended: after <see cref="DrainAsync"/>, a fault, or <see cref="DisposeAsync"/>.</summary>
+    public Task Completion => _completion.Task;
+
+    /// <summary>Starts both threads. A server that is absent does not stop it: it is tried until it comes.</summary>
+    public void Start()
+    {
+        _isStarted = true;
+        _inserterThread.Start();
+        _builderThread.Start();
+    }
+
+    /// <summary>Completes the queue and waits until all cuts in it are stored.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came first; <see cref="DisposeAsync"/> gives the rest up.</exception>
+    public async Task DrainAsync(CancellationToken cancel)
+    {
+        _cuts.Complete();
+        await Completion.WaitAsync(cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>One consistent reading of the counters. Any thread.</summary>
+    public WriterSnapshot Snapshot() => _counters.Snapshot(_cuts.Snapshot().SlotsUsed);
+
+    /// <inheritdoc/>
+    public void Collect(MetricReader reader) => WriterMetrics.Collect(reader, Snapshot(), _time.GetUtcNow());
+
+    /// <summary>Gives up what is not stored, ends both threads, and releases the rows of the cuts that are left; they are not committed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _cuts.Complete();
+        await _abort.CancelAsync().ConfigureAwait(false);
+        if (_isStarted)
+        {
+            await Completion.ConfigureAwait(false);
+        }
+
+        var leftCount = 0L;
+        while (_built.TryTake(out var built))
+        {
+            End(built);
+            leftCount++;
+        }
+
+        while (_cuts.TryDequeue(TimeSpan.Zero, out var cut, out _))
+        {
+            cut.ReleaseRows();
+            leftCount++;
+        }
+
+        if (leftCount > 0)
+        {
+            WeirLog.WriterCutsLeft(_logger, leftCount);
+        }
+
+        _built.Dispose();
+        _abort.Dispose();
+    }
+
+    private void RunStage(Action run)
+    {
+        try
+        {
+            run();
+        }
+        catch (OperationCanceledException) when (_abort.IsCancellationRequested)
+        {
+            // The stop, or the fault of the other thread.
+        }
+        catch (Exception error)
+        {
+            if (!_abort.IsCancellationRequested)
+            {
+                _abort.Cancel(); // First, so that the other thread's end is no second fault.
+                _faulted(StageName, error);
+            }
+        }
+        finally
+        {
+            if (Interlocked.Decrement(ref _threadsLeft) == 0)
+            {
+                _completion.SetResult();
+            }
+        }
+    }
+
+    private void RunBuilder()
+    {
+        try
+        {
+            while (!_abort.IsCancellationRequested)
+            {
+                if (_cuts.TryDequeue(_pollInterval, out var cut, out _))
+                {
+                    Build(cut);
+                }
+                else if (_cuts.IsCompleted && _cuts.IsEmpty)
+                {
+                    return;
+                }
+            }
+        }
+        finally
+        {
+            _built.CompleteAdding();
+        }
+    }
+
+    private void Build(Cut cut)
+    {
+        BuiltCut built;
+        try
+        {
+            built = _build(cut);
+        }
+        catch
+        {
+            cut.ReleaseRows();
+            throw;
+        }
+
+        _counters.CutBuilt(built.BytesHeld);
+        try
+        {
+            _built.Add(built, _abort.Token);
+        }
+        catch
+        {
+            End(built);
+            throw;
+        }
+    }
+
+    private async Task RunInserterAsync(CancellationToken cancel)
+    {
+        await OpenAsync(cancel).ConfigureAwait(false);
+        while (true)
+        {
+            if (_built.TryTake(out var built, (int)_pollInterval.TotalMilliseconds, cancel))
+            {
+                await StoreAsync(built, cancel).ConfigureAwait(false);
+            }
+            else if (_built.IsCompleted)
+            {
+                return;
+            }
+
+            await DropExpiredAsync(cancel).ConfigureAwait(false);
+        }
+    }
+
+    private async Task StoreAsync(BuiltCut built, CancellationToken cancel)
+    {
+        try
+        {
+            await _inserter.InsertAsync(built, cancel).ConfigureAwait(false);
+            _counters.CutStored(built.Cut, built.Account, _time.GetUtcNow());
+        }
+        finally
+        {
+            End(built);
+        }
+
+        _stored(built.Cut);
+    }
+
+    private void End(BuiltCut built)
+    {
+        _counters.CutEnded(built.BytesHeld);
+        built.Dispose();
+    }
+
+    /// <summary>Connects and brings the tables to what they should be, trying until the server is there.</summary>
+    private async Task OpenAsync(CancellationToken cancel)
+    {
+        ServerFeatures? features = null;
+        var reply = await _retries.RunAsync(
+            async token =>
+            {
+                try
+                {
+                    features = await _sink.ConnectAsync(token).ConfigureAwait(false);
+                    _plan = await SchemaPlan.ReadAsync(_sink, _schema, _options, features, token).ConfigureAwait(false);
+                    await _plan.EnsureAsync(_sink, token).ConfigureAwait(false);
+                    return InsertReply.Stored;
+                }
+                catch (ClickHouseException error)
+                {
+                    return error.Reply;
+                }
+            },
+            cancel).ConfigureAwait(false);
+        if (reply.Outcome != InsertOutcome.Stored)
+        {
+            throw new ClickHouseException(reply);
+        }
+
+        foreach (var step in _plan!.Steps)
+        {
+            WeirLog.WriterSchemaStep(_logger, step.Reason, step.Statement);
+        }
+
+        _counters.Connected();
+        WeirLog.WriterConnected(_logger, _sink.Description, features!.Version, features.Guarantee);
+    }
+
+    /// <summary>Once an hour, on servers without TTL. A failure is no reason to stop writing.</summary>
+    private async Task DropExpiredAsync(CancellationToken cancel)
+    {
+        var now = _time.GetUtcNow();
+        if (now < _retentionAt)
+        {
+            return;
+        }
+
+        _retentionAt = now + _retentionInterval;
+        try
+        {
+            foreach (var statement in await ExpiredPartitions.DropAsync(_sink, _plan!, _options.Database, now, cancel).ConfigureAwait(false))
+            {
+                WeirLog.WriterPartitionDropped(_logger, statement);
+            }
+        }
+        catch (ClickHouseException error)
+        {
+            WeirLog.WriterRetentionFailed(_logger, _retentionInterval, error.Reply.Message);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text;
+
+namespace Weir.Writer;
+
+/// <summary>A ClickHouse: a server behind HTTP, or the engine in this process.</summary>
+/// <remarks>Any thread. Blocks are framed for <see cref="ClickHouseHttpSink"/> and bare for <see cref="EmbeddedClickHouseSink"/>, as <see cref="Block.IsFramed"/> says.</remarks>
+public interface IBlockSink : IAsyncDisposable
+{
+    /// <summary>Where it is, for people; without secrets.</summary>
+    string Description { get; }
+
+    /// <summary>Connects and asks what the server has. To be called, and to succeed, before the first insert; may be called again.</summary>
+    /// <exception cref="ClickHouseException">The server did not answer; <see cref="ClickHouseException.Reply"/> says whether to try again.</exception>
+    /// <exception cref="SinkUnusableException">It can never be used as configured.</exception>
+    Task<ServerFeatures> ConnectAsync(CancellationToken cancel);
+
+    /// <summary>Tries once to insert a block, under the token made of its name where the server has tokens.</summary>
+    /// <returns>What became of it; server and network errors are replies, not exceptions.</returns>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came; the block may be stored or not.</exception>
+    Task<InsertReply> InsertAsync(Block block, CancellationToken cancel);
+
+    /// <summary>Runs one query that reads, and writes its result to <paramref name="output"/> as it comes. It cannot change anything.</summary>
+    /// <param name="sql">The query; unqualified tables are those of the configured database.</param>
+    /// <param name="format">ClickHouse's output format, where the query does not name one.</param>
+    /// <param name="output">Gets the result.</param>
+    /// <param name="cancel">Ends the query.</param>
+    /// <exception cref="ClickHouseException">The query failed.</exception>
+    Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel);
+
+    /// <summary>Runs one statement that changes something and has no result, such as CREATE or ALTER.</summary>
+    /// <exception cref="ClickHouseException">The statement failed.</exception>
+    Task ExecuteAsync(string statement, CancellationToken cancel);
+}
+
+/// <summary>Makes sinks and reads small results.</summary>
+public static class BlockSinks
+{
+    /// <summary>The sink that the options name. Inert until <see cref="IBlockSink.ConnectAsync"/>.</summary>
+    public static IBlockSink Create(WriterOptions options, TimeProvider time) =>
+        options.EmbeddedPath is null ? new ClickHouseHttpSink(options, time) : new EmbeddedClickHouseSink(options);
+
+    /// <summary>The result of a query as text.</summary>
+    /// <inheritdoc cref="IBlockSink.QueryAsync"/>
+    public static async Task<string> QueryTextAsync(this IBlockSink sink, string sql, string format, CancellationToken cancel)
+    {
+        using var buffer = new MemoryStream();
+        await sink.QueryAsync(sql, format, buffer, cancel).ConfigureAwait(false);
+        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+    }
+
+    /// <summary>The rows of a query, split into columns; for results whose texts hold neither tabs nor newlines.</summary>
+    internal static async Task<List<string[]>> QueryRowsAsync(this IBlockSink sink, string sql, CancellationToken cancel)
+    {
+        var text = await sink.QueryTextAsync(sql, "TabSeparatedRaw", cancel).ConfigureAwait(false);
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
+    }
+}
+
+/// <summary>A sink that can never be used as it is configured, with what to do about it.</summary>
+public sealed class SinkUnusableException : Exception
+{
+    /// <summary>Says what is wrong and what to do.</summary>
+    public SinkUnusableException(string message)
+        : base(message)
+    {
+    }
+
+    /// <inheritdoc cref="SinkUnusableException(string)"/>
+    public SinkUnusableException(string message, Exception cause)
+        : base(message, cause)
+    {
+    }
+}

@@ -1,0 +1,139 @@
+using Weir.Core.Model;
+
+namespace Weir.Writer;
+
+/// <summary>The writer's counters. They move a few times for each block, so one lock makes every reading consistent.</summary>
+/// <remarks>Any thread.</remarks>
+internal sealed class WriterCounters
+{
+    private readonly Lock _lock = new();
+    private readonly ViewWriterSnapshot[] _views;
+    private readonly long[] _retryCounts = new long[Enum.GetValues<ReplyCause>().Length];
+    private BlockAccount _stored;
+    private long _cutCount;
+    private TimeSpan _insertTime;
+    private long _waitingBuiltCount;
+    private long _waitingBytes;
+    private bool _isWriting;
+    private string? _lastError;
+    private uint _eventTimeMax;
+    private DateTimeOffset? _storedAt;
+
+    internal WriterCounters(StreamSchema schema)
+    {
+        _views = [.. schema.Views.Select(view => new ViewWriterSnapshot(view.Definition.Name, 0, 0, 0, 0, 0, 0, 0))];
+    }
+
+    /// <summary>The connection and the tables are right.</summary>
+    internal void Connected()
+    {
+        lock (_lock)
+        {
+            _isWriting = true;
+            _lastError = null;
+        }
+    }
+
+    /// <summary>An attempt took <paramref name="elapsed"/> and was answered by <paramref name="reply"/>.</summary>
+    internal void Attempted(in InsertReply reply, TimeSpan elapsed)
+    {
+        lock (_lock)
+        {
+            _insertTime += elapsed;
+            _isWriting = reply.Outcome == InsertOutcome.Stored;
+            _lastError = _isWriting ? null : reply.Message;
+            if (reply.Outcome == InsertOutcome.NotNow)
+            {
+                _retryCounts[(int)reply.Cause]++;
+            }
+        }
+    }
+
+    /// <summary>A block is stored.</summary>
+    internal void BlockStored(Block block)
+    {
+        lock (_lock)
+        {
+            ref var view = ref _views[block.View.Index];
+            view = view with
+            {
+                BlockCount = view.BlockCount + 1,
+                RowCount = view.RowCount + block.RowCount,
+                RawBytes = view.RawBytes + block.RawBytes,
+                EncodedBytes = view.EncodedBytes + block.EncodedBytes,
+            };
+        }
+    }
+
+    /// <summary>A block was refused and is dropped.</summary>
+    internal void BlockDropped(Block block)
+    {
+        lock (_lock)
+        {
+            ref var view = ref _views[block.View.Index];
+            view = view with
+            {
+                DroppedBlockCount = view.DroppedBlockCount + 1,
+                DroppedRowCount = view.DroppedRowCount + block.RowCount,
+                DroppedRecordCount = view.DroppedRecordCount + (long)block.RecordsSum,
+            };
+            _isWriting = true; // The server answers, and the pipeline goes on.
+        }
+    }
+
+    /// <summary>A built cut begins to wait.</summary>
+    internal void CutBuilt(long bytesHeld)
+    {
+        lock (_lock)
+        {
+            _waitingBuiltCount++;
+            _waitingBytes += bytesHeld;
+        }
+    }
+
+    /// <summary>A built cut waits no longer, stored or not.</summary>
+    internal void CutEnded(long bytesHeld)
+    {
+        lock (_lock)
+        {
+            _waitingBuiltCount--;
+            _waitingBytes -= bytesHeld;
+        }
+    }
+
+    /// <summary>All blocks of a cut are stored.</summary>
+    internal void CutStored(Cut cut, in BlockAccount account, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            _stored += account;
+            _cutCount++;
+            if (cut.EventTimeMax != 0)
+            {
+                _eventTimeMax = cut.EventTimeMax;
+                _storedAt = now;
+            }
+        }
+    }
+
+    /// <summary>Reads all counters.</summary>
+    /// <param name="queuedCutCount">Cuts that wait to be built.</param>
+    internal WriterSnapshot Snapshot(long queuedCutCount)
+    {
+        lock (_lock)
+        {
+            return new WriterSnapshot(
+                _isWriting,
+                _stored,
+                _cutCount,
+                [.. _views],
+                [.. _retryCounts],
+                _insertTime,
+                queuedCutCount + _waitingBuiltCount,
+                _waitingBytes,
+                _lastError,
+                _eventTimeMax,
+                _storedAt);
+        }
+    }
+}

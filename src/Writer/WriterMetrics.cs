@@ -1,0 +1,46 @@
+using Weir.Core.Telemetry;
+
+namespace Weir.Writer;
+
+/// <summary>The writer's counters as metrics.</summary>
+internal static class WriterMetrics
+{
+    private static readonly string[] _causes =
+        [.. Enum.GetNames<ReplyCause>().Select(System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName)];
+
+    internal static void Collect(MetricReader reader, WriterSnapshot snapshot, DateTimeOffset now)
+    {
+        foreach (var view in snapshot.Views)
+        {
+            reader.Read(WeirMeter.WriterBlocksTotal, view.BlockCount, view.View);
+            reader.Read(WeirMeter.WriterRowsTotal, view.RowCount, view.View);
+            reader.Read(WeirMeter.WriterRawBytesTotal, view.RawBytes, view.View);
+            reader.Read(WeirMeter.WriterEncodedBytesTotal, view.EncodedBytes, view.View);
+            reader.Read(WeirMeter.WriterDroppedBlocksTotal, view.DroppedBlockCount, view.View);
+            reader.Read(WeirMeter.WriterDroppedRowsTotal, view.DroppedRowCount, view.View);
+            reader.Read(WeirMeter.WriterDroppedRecordsTotal, view.DroppedRecordCount, view.View);
+        }
+
+        var stored = snapshot.Stored;
+        reader.Read(WeirMeter.WriterCutsTotal, snapshot.CutCount);
+        reader.Read(WeirMeter.WriterStoredRecordsTotal, stored.ReadCount, "read");
+        reader.Read(WeirMeter.WriterStoredRecordsTotal, stored.FoldedCount, "folded");
+        reader.Read(WeirMeter.WriterStoredRecordsTotal, stored.RejectedCount, "rejected");
+        reader.Read(WeirMeter.WriterStoredRecordsTotal, stored.LateCount, "late");
+        reader.Read(WeirMeter.WriterStoredRecordsTotal, stored.DroppedCount, "dropped");
+        reader.Read(WeirMeter.WriterStoredRecordsTotal, stored.OverwrittenCount, "overwritten");
+        for (var cause = 1; cause < snapshot.RetryCounts.Length; cause++)
+        {
+            reader.Read(WeirMeter.WriterRetriesTotal, snapshot.RetryCounts[cause], _causes[cause]);
+        }
+
+        reader.Read(WeirMeter.WriterInsertSecondsTotal, snapshot.InsertTime.TotalSeconds);
+        reader.Read(WeirMeter.WriterWaitingCuts, snapshot.WaitingCutCount);
+        reader.Read(WeirMeter.WriterWaitingBytes, snapshot.WaitingBytes);
+        reader.Read(WeirMeter.WriterIsWriting, snapshot.IsWriting ? 1 : 0);
+        if (snapshot.Freshness(now) is { } freshness)
+        {
+            reader.Read(WeirMeter.WriterFreshnessSeconds, freshness.TotalSeconds);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using Weir.Core.Model;
+
+namespace Weir.Writer;
+
+/// <summary>What was written of one view since the start.</summary>
+/// <param name="View">Name of the view.</param>
+/// <param name="BlockCount">Blocks stored.</param>
+/// <param name="RowCount">Rows stored.</param>
+/// <param name="RawBytes">Their bytes before compression.</param>
+/// <param name="EncodedBytes">Their bytes as sent.</param>
+/// <param name="DroppedBlockCount">Blocks refused and dropped.</param>
+/// <param name="DroppedRowCount">Rows of those.</param>
+/// <param name="DroppedRecordCount">Records that the view lacks because of those.</param>
+public readonly record struct ViewWriterSnapshot(
+    string View,
+    long BlockCount,
+    long RowCount,
+    long RawBytes,
+    long EncodedBytes,
+    long DroppedBlockCount,
+    long DroppedRowCount,
+    long DroppedRecordCount);
+
+/// <summary>One consistent reading of the writer's counters.</summary>
+/// <param name="IsWriting">The last attempt reached ClickHouse and the tables are right. Says nothing of a server that died since.</param>
+/// <param name="Stored">Sum of the accounts of all stored cuts.</param>
+/// <param name="CutCount">Cuts stored.</param>
+/// <param name="Views">What was written, in the order of the schema's views.</param>
+/// <param name="RetryCounts">Failed attempts, by <see cref="ReplyCause"/>.</param>
+/// <param name="InsertTime">Time that attempts to insert or connect have taken, waits aside.</param>
+/// <param name="WaitingCutCount">Folded cuts that are not stored yet.</param>
+/// <param name="WaitingBytes">Bytes of built blocks that are not stored yet.</param>
+/// <param name="LastError">The last failed attempt; null when there was none since the last success.</param>
+/// <param name="EventTimeMax">Latest event time, epoch seconds, of the last stored cut that had records; 0 before the first.</param>
+/// <param name="StoredAt">When that cut was stored; null before the first.</param>
+public sealed record WriterSnapshot(
+    bool IsWriting,
+    BlockAccount Stored,
+    long CutCount,
+    ImmutableArray<ViewWriterSnapshot> Views,
+    ImmutableArray<long> RetryCounts,
+    TimeSpan InsertTime,
+    long WaitingCutCount,
+    long WaitingBytes,
+    string? LastError,
+    uint EventTimeMax,
+    DateTimeOffset? StoredAt)
+{
+    /// <summary>Rows stored, of all views.</summary>
+    public long RowCount => Views.Sum(view => view.RowCount);
+
+    /// <summary>
+    /// Freshness at <paramref name="now"/>: how long ago the latest record of the last stored cut happened; null before the
+    /// first. Between two cuts it grows, so its least value is the delay of the pipeline and its largest is that plus the flush interval.
+    /// </summary>
+    public TimeSpan? Freshness(DateTimeOffset now) => EventTimeMax == 0 ? null : now - DateTimeOffset.FromUnixTimeSeconds(EventTimeMax);
+}

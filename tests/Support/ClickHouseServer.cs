@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Weir.Writer;
+using Xunit;
+
+namespace Weir.Tests.Support;
+
+/// <summary>A private clickhouse-server of the machine, on a free port of the loopback address, in a directory of its own.</summary>
+/// <remarks>A class fixture; each test uses a database of its own (<see cref="NewOptions"/>).</remarks>
+public sealed class ClickHouseServer : IAsyncLifetime
+{
+    /// <summary>The password of <c>weir</c> and <c>reader</c>; no message may ever hold it.</summary>
+    public const string Password = "geheim-8931";
+
+    private static int _databaseCount;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("weir-clickhouse-").FullName;
+    private readonly HttpClient _client = new();
+    private Process? _process;
+
+    /// <summary>Its HTTP port; the same after a restart.</summary>
+    public int Port { get; } = FreePort();
+
+    /// <summary>Its address.</summary>
+    public Uri Url => new($"http://127.0.0.1:{Port}/");
+
+    /// <summary>A port that is free now.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>Options for a database that no other test has.</summary>
+    public WriterOptions NewOptions() => new()
+    {
+        Url = Url,
+        User = "weir",
+        Password = Password,
+        Database = $"weir_test_{Interlocked.Increment(ref _databaseCount)}",
+        BackoffMin = TimeSpan.FromMilliseconds(10),
+        BackoffMax = TimeSpan.FromMilliseconds(100),
+    };
+
+    /// <summary>Starts it and waits until it answers.</summary>
+    public async Task StartAsync()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_directory, "config.xml"), Configuration());
+        var start = new ProcessStartInfo("clickhouse-server") { RedirectStandardError = true, RedirectStandardOutput = true };
+        start.ArgumentList.Add($"--config-file={Path.Combine(_directory, "config.xml")}");
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, _) => { };
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        await Poll.UntilAsync("clickhouse-server answers", IsUpAsync);
+    }
+
+    /// <summary>Ends it as an administrator does.</summary>
+    public async Task StopAsync()
+    {
+        using var terminate = Process.Start("kill", ["-TERM", _process!.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await terminate.WaitForExitAsync();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Ends it as a crash does; returns when it is gone.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Runs SQL as the administrator and returns the result.</summary>
+    public async Task<string> RunAsync(string sql)
+    {
+        using var content = new StringContent(sql);
+        using var response = await _client.PostAsync(Url, content);
+        var text = await response.Content.ReadAsStringAsync();
+        return response.IsSuccessStatusCode ? text.Trim() : throw new InvalidOperationException(text);
+    }
+
+    /// <inheritdoc/>
+    public Task InitializeAsync() => RealParts.IsPresent(RealPart.ClickHouseServer) ? StartAsync() : Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public async Task DisposeAsync()
+    {
+        _client.Dispose();
+        if (_process is { HasExited: false })
+        {
+            await StopAsync();
+        }
+
+        _process?.Dispose();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task<bool> IsUpAsync()
+    {
+        try
+        {
+            return (await _client.GetStringAsync(new Uri(Url, "ping"))).StartsWith("Ok", StringComparison.Ordinal);
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private string Configuration() => $"""
+        <yandex>
+          <logger><level>warning</level><log>{_directory}/log</log><errorlog>{_directory}/errors</errorlog></logger>
+          <http_port>{Port}</http_port><listen_host>127.0.0.1</listen_host>
+          <path>{_directory}/data/</path><tmp_path>{_directory}/tmp/</tmp_path>
+          <mark_cache_size>67108864</mark_cache_size><timezone>UTC</timezone>
+          <users_config>config.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
+          <profiles><default><log_queries>0</log_queries></default><reader><readonly>1</readonly></reader></profiles>
+          <quotas><default/></quotas>
+          <users>
+            <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
+            <weir><password>{Password}</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></weir>
+            <reader><password>{Password}</password><networks><ip>127.0.0.1</ip></networks><profile>reader</profile><quota>default</quota></reader>
+          </users>
+        </yandex>
+        """;
+}
