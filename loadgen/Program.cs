@@ -1,1 +1,9 @@
-return 0;
+using System.CommandLine;
+using Weir.Loadgen;
+
+var root = new RootCommand("Load for Weir: flow records into Kafka, with totals to compare with what ClickHouse says.")
+{
+    ReplayCommand.Create(),
+};
+// After Ctrl-C the broker gets time to acknowledge what is in flight, and then the totals are printed.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) });

@@ -1,0 +1,124 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using Weir.Loadgen.Replay;
+
+namespace Weir.Loadgen;
+
+/// <summary><c>weir-loadgen replay</c>: recorded flow records into Kafka.</summary>
+internal static class ReplayCommand
+{
+    private static readonly TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
+
+    private static readonly Argument<string> _file = new("file") { Description = "pmacct records, one JSON object a line; .zst is decompressed" };
+    private static readonly Option<string> _bootstrap = new("--bootstrap") { Description = "Kafka brokers, host:port", Required = true };
+    private static readonly Option<string> _topic = new("--topic") { Description = "topic to produce to", Required = true };
+    private static readonly Option<double?> _seconds = new("--seconds") { Description = "stop after so many seconds" };
+    private static readonly Option<long?> _times = new("--times") { Description = "stop after sending the file so many times" };
+    private static readonly Option<double?> _rate = new("--rate") { Description = "records a second (default: as fast as they are taken)" };
+    private static readonly Option<int> _recordsPerMessage = new("--records-per-message") { Description = "records in one message", DefaultValueFactory = _ => 200 };
+    private static readonly Option<bool> _retime = new("--retime") { Description = "move the times of the records to now" };
+    private static readonly Option<string?> _key = new("--key") { Description = "JSON key that chooses the partition, such as ip_dst (default: in turn)" };
+    private static readonly Option<Uri?> _follow = new("--follow") { Description = "admin address of the weir that reads the topic; stays near its position" };
+    private static readonly Option<long> _ahead = new("--ahead") { Description = "with --follow: most bytes of a partition beyond the position", DefaultValueFactory = _ => 4 * 1024 * 1024 };
+    private static readonly Option<bool> _json = new("--json") { Description = "print the totals as JSON, by protocol" };
+
+    /// <summary>The command with its options.</summary>
+    public static Command Create()
+    {
+        var command = new Command("replay", "Sends recorded flow records to Kafka, again and again, and prints what the broker acknowledged.")
+        {
+            _file, _bootstrap, _topic, _seconds, _times, _rate, _recordsPerMessage, _retime, _key, _follow, _ahead, _json,
+        };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
+    {
+        using AdminPositions? positions = arguments.GetValue(_follow) is { } admin ? new AdminPositions(admin) : null;
+        try
+        {
+            var replayer = new FlowReplayer(ReadOptions(arguments), TimeProvider.System, positions is null ? null : positions.ReadAsync);
+            Task<ReplayTotals> run = replayer.RunAsync(cancellation);
+            await ShowProgressAsync(replayer, run);
+            ReplayTotals totals = await run;
+            Console.Out.WriteLine(arguments.GetValue(_json) ? ToJson(totals) : ToText(totals));
+            return totals.FailedRecordCount == 0 ? 0 : 1;
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or KafkaException or ArgumentException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"weir-loadgen: {error.Message}");
+            return 1;
+        }
+    }
+
+    private static ReplayOptions ReadOptions(ParseResult arguments) => new()
+    {
+        File = arguments.GetValue(_file)!,
+        Bootstrap = arguments.GetValue(_bootstrap)!,
+        Topic = arguments.GetValue(_topic)!,
+        Duration = arguments.GetValue(_seconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+        Times = arguments.GetValue(_times),
+        RecordsPerSecond = arguments.GetValue(_rate),
+        RecordsPerMessage = arguments.GetValue(_recordsPerMessage),
+        IsRetimed = arguments.GetValue(_retime),
+        PartitionKey = arguments.GetValue(_key),
+        AheadBytesMax = arguments.GetValue(_ahead),
+    };
+
+    /// <summary>One line a second on stderr, so that stdout holds the totals alone.</summary>
+    private static async Task ShowProgressAsync(FlowReplayer replayer, Task run)
+    {
+        long shown = 0;
+        while (await Task.WhenAny(run, Task.Delay(_progressInterval)) != run)
+        {
+            ReplayTotals totals = replayer.Snapshot();
+            long recordCount = totals.Sums.RecordCount;
+            string problem = replayer.PositionProblem is { } text ? $"   no position: {text}" : string.Empty;
+            await Console.Error.WriteLineAsync(
+                string.Create(CultureInfo.InvariantCulture, $"{totals.Elapsed.TotalSeconds,6:0.0} s {recordCount - shown,12:N0} records/s {recordCount,16:N0} records{problem}"));
+            shown = recordCount;
+        }
+    }
+
+    private static string ToText(ReplayTotals totals) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{totals.Sums.RecordCount:N0} records, {totals.Sums.PacketCount:N0} packets, {totals.Sums.ByteCount:N0} bytes in {totals.MessageCount:N0} messages, {totals.Elapsed.TotalSeconds:0.0} s, {totals.RecordsPerSecond:N0} records/s, {totals.FailedRecordCount:N0} not taken");
+
+    private static string ToJson(ReplayTotals totals)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("seconds", Math.Round(totals.Elapsed.TotalSeconds, 3));
+            json.WriteNumber("records_per_s", Math.Round(totals.RecordsPerSecond));
+            json.WriteNumber("messages", totals.MessageCount);
+            json.WriteNumber("message_bytes", totals.MessageBytes);
+            WriteSums(json, totals.Sums);
+            json.WriteNumber("failed_records", totals.FailedRecordCount);
+            json.WriteStartObject("protocols");
+            foreach ((string protocol, FlowSums sums) in totals.Protocols)
+            {
+                json.WriteStartObject(protocol);
+                WriteSums(json, sums);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static void WriteSums(Utf8JsonWriter json, FlowSums sums)
+    {
+        json.WriteNumber("records", sums.RecordCount);
+        json.WriteNumber("packets", sums.PacketCount);
+        json.WriteNumber("bytes", sums.ByteCount);
+    }
+}
