@@ -149,15 +149,17 @@ public sealed class CommandsTests : IDisposable
     public async Task Check_lists_all_problems_and_ends_with_2()
     {
         _backend.Kafka = new ProbeReport([], ["kafka: no topic flows"]);
-        _backend.Schema = new SchemaReport(["edge_1s"], ["edge_1m.bytes is Int8"], ["ALTER"], ["service_1s is sorted otherwise"]);
+        _backend.Schema = new SchemaReport(
+            [new SchemaReportStep("There is no table edge_1s.", "CREATE", true), new SchemaReportStep("edge_1m has no column bytes.", "ALTER", false)],
+            ["service_1s is sorted otherwise"]);
 
         Assert.Equal(2, await RunAsync("check", "-c", Config("")));
 
         var told = _error.ToString();
         Assert.Contains("weir: kafka: no topic flows\n", told, StringComparison.Ordinal);
-        Assert.Contains("weir: clickhouse: edge_1m.bytes is Int8; 'weir schema plan'", told, StringComparison.Ordinal);
+        Assert.Contains("weir: clickhouse: edge_1m has no column bytes. Run 'weir schema apply', which does: ALTER\n", told, StringComparison.Ordinal);
         Assert.Contains("weir: clickhouse: service_1s is sorted otherwise\n", told, StringComparison.Ordinal);
-        Assert.Contains("ok: clickhouse: table edge_1s is not there yet", told, StringComparison.Ordinal);
+        Assert.Contains("ok: clickhouse: There is no table edge_1s. weir run mends it", told, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -184,18 +186,18 @@ public sealed class CommandsTests : IDisposable
     [Fact]
     public async Task Schema_plan_prints_statements_and_changes_nothing()
     {
-        _backend.Schema = new SchemaReport([], ["edge_1s.bytes is missing"], ["ALTER TABLE edge_1s ADD COLUMN bytes UInt64"], []);
+        _backend.Schema = new SchemaReport([new SchemaReportStep("edge_1s has no bytes.", "ALTER TABLE edge_1s ADD COLUMN bytes UInt64", false)], []);
 
         Assert.Equal(0, await RunAsync("schema", "plan", "-c", Config("")));
 
-        Assert.Equal("-- edge_1s.bytes is missing\nALTER TABLE edge_1s ADD COLUMN bytes UInt64;\n", _output.ToString());
+        Assert.Equal("-- edge_1s has no bytes.\nALTER TABLE edge_1s ADD COLUMN bytes UInt64;\n", _output.ToString());
         Assert.Equal(["open", "close"], _backend.Calls);
     }
 
     [Fact]
     public async Task Schema_apply_runs_the_plan_unless_something_has_to_be_mended_by_hand()
     {
-        _backend.Schema = new SchemaReport([], ["a"], ["ALTER"], []);
+        _backend.Schema = new SchemaReport([new SchemaReportStep("a", "ALTER", false)], []);
         Assert.Equal(0, await RunAsync("schema", "apply", "-c", Config("")));
         Assert.Equal(["open", "apply 1", "close"], _backend.Calls);
 

@@ -10,7 +10,7 @@ internal sealed class FakeBackend : IWeirBackend, IStoreAccess, IRunningBroker
 {
     public ProbeReport Kafka { get; set; } = new(["kafka: there"], []);
 
-    public SchemaReport Schema { get; set; } = new([], [], [], []);
+    public SchemaReport Schema { get; set; } = new([], []);
 
     public StoreException? OpenError { get; set; }
 
@@ -55,7 +55,7 @@ internal sealed class FakeBackend : IWeirBackend, IStoreAccess, IRunningBroker
 
     public Task ApplySchemaAsync(SchemaReport plan, CancellationToken cancel)
     {
-        Calls.Add($"apply {plan.Statements.Count}");
+        Calls.Add($"apply {plan.Steps.Count}");
         return Task.CompletedTask;
     }
 

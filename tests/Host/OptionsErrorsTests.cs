@@ -33,7 +33,7 @@ public class OptionsErrorsTests
                 "weir.yaml:12: clickhouse.compression is brotli; allowed: lz4 | zstd | none",
                 "weir.yaml:12: clickhouse.retention.7s is not a granularity; allowed: whole seconds that divide a day, such as 1s, 10s, 1m, 5m, 1h, 1d",
                 "weir.yaml:12: clickhouse.retention.1s is soon; allowed: 1h to 36500d (units ms, s, m, h, d), or off",
-                "weir.yaml:9: aggregation.workers is -1; allowed: 0 to 64",
+                "weir.yaml:9: aggregation.workers is -1; allowed: 0 to 256",
                 "weir.yaml:9: aggregation.queue.policy is wait; allowed: block | overwrite | drop",
                 "weir.yaml:8: flush.interval is 0s; allowed: 100ms to 1h (units ms, s, m, h, d)",
                 "weir.yaml:10: memory.limit is 1MB; allowed: 64MiB to 1024GiB (units KiB, MiB, GiB)",
@@ -59,7 +59,7 @@ public class OptionsErrorsTests
     [InlineData("clickhouse: { url: http://a:1, embedded: d }", "clickhouse.embedded is given together with clickhouse.url (weir.yaml:1); allowed: one of the two")]
     [InlineData("clickhouse: { url: ftp://a }", "clickhouse.url is ftp://a; allowed: http://host:port or https://host:port")]
     [InlineData("clickhouse: { retention: { 60s: 1d, 1m: 1d } }", "clickhouse.retention.1m names a granularity a second time")]
-    [InlineData("ingest: { workers: 1_000 }", "ingest.workers is 1_000; allowed: 1 to 64")]
+    [InlineData("ingest: { workers: 1_000 }", "ingest.workers is 1_000; allowed: 1 to 256")]
     [InlineData("[1, 2]", "the file is a list; allowed: a map of options")]
     [InlineData("a: [", "the file is not YAML")]
     [InlineData("flush: { interval: 1s }\nflush: { interval: 2s }", "the file is not YAML")]

@@ -67,7 +67,7 @@ public class OptionsTests
               retention: { 1s: off, 10s: 12h }
               request_timeout: 5s
               on_refused: drop
-            ingest: { workers: 4, strings_max: 10 }
+            ingest: { workers: 4, strings_max: 20 }
             aggregation: { workers: 0, queue: { capacity_records: 2048, policy: overwrite } }
             flush: { interval: 250ms }
             time: { past_max: 1h, future_max: 0s }
@@ -88,7 +88,7 @@ public class OptionsTests
         Assert.Equal([(10, TimeSpan.FromHours(12)), (60, TimeSpan.FromDays(30))], options.Writer.Retention.Select(pair => (pair.Key, pair.Value)));
         Assert.Equal(TimeSpan.FromSeconds(5), options.Writer.RequestTimeout);
         Assert.Equal(RefusedPolicy.Drop, options.OnRefused);
-        Assert.Equal((4, 10), (options.Ingest.Workers, options.Ingest.StringsMax));
+        Assert.Equal((4, 20), (options.Ingest.Workers, options.Ingest.StringsMax));
         Assert.Equal((0, 2048L, FullPolicy.Overwrite), (options.Aggregation.Workers, options.Aggregation.QueueCapacityRecords, options.Aggregation.QueuePolicy));
         Assert.Equal(TimeSpan.FromMilliseconds(250), options.Ingest.FlushInterval);
         Assert.Equal((TimeSpan.FromHours(1), TimeSpan.Zero), (options.Ingest.PastMax, options.Ingest.FutureMax));
