@@ -23,7 +23,7 @@ internal sealed record AdminSources
     public ReadOnlyQuery? Query { get; init; }
 }
 
-/// <summary>Runs SQL on a connection that may only read (<c>readonly=1</c>), and writes the answer asynchronously.</summary>
+/// <summary>Runs SQL on a connection that may only read (<c>readonly</c>), and writes the answer asynchronously.</summary>
 /// <exception cref="Commands.StoreException">The SQL was refused.</exception>
 internal delegate Task ReadOnlyQuery(string sql, string format, Stream output, CancellationToken cancel);
 

@@ -1,142 +1,164 @@
 namespace Weir.Host.Admin;
 
-/// <summary>Refuses SQL that is more than one statement, or one that does not only read.</summary>
+/// <summary>Refuses SQL that is more than one statement, does not only read, or reads from elsewhere than the store.</summary>
 /// <remarks>
-/// The first of two fences: the second is the connection, which is set to <c>readonly=1</c>. This one has to agree with
-/// ClickHouse about where texts and comments end, so whatever could be read in two ways is refused: heredocs, comments in
-/// comments, <c>#</c> comments, letters that are not ASCII outside quotes.
+/// The first of two fences: the second is the connection, which may only read. This one has to agree with ClickHouse about
+/// where texts and comments end, so whatever could be read in two ways is refused: heredocs, comments in comments,
+/// <c>#</c> comments, letters that are not ASCII outside quotes, backslashes in quoted names.
 /// </remarks>
-internal static class ReadOnlySql
+internal sealed class ReadOnlySql
 {
     /// <summary>Longest question in characters; ClickHouse's own default is 262,144 bytes.</summary>
     public const int TextCharsMax = 262_144;
 
     private const string OneStatement = "only one statement is answered";
 
-    private static readonly string[] _readers = ["SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN"];
-    private static readonly string[] _refusedWords = ["INSERT", "OUTFILE", "INFILE"];
+    private static readonly HashSet<string> _readers =
+        new(["SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN"], StringComparer.OrdinalIgnoreCase);
+
+    private static readonly HashSet<string> _refusedWords = new(["INSERT", "OUTFILE", "INFILE"], StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Functions that read files, other machines or processes: the rights of this process are not those of who asks.</summary>
+    private static readonly HashSet<string> _refusedFunctions = new(
+        [
+            "azureBlobStorage", "azureBlobStorageCluster", "cluster", "clusterAllReplicas", "deltaLake", "deltaLakeAzure", "deltaLakeCluster",
+            "deltaLakeLocal", "deltaLakeS3", "executable", "file", "fileCluster", "gcs", "hdfs", "hdfsCluster", "hudi", "hudiCluster", "iceberg",
+            "icebergAzure", "icebergHDFS", "icebergLocal", "icebergS3", "icebergCluster", "jdbc", "mongodb", "mysql", "odbc", "oss", "cosn",
+            "paimon", "paimonLocal", "postgresql", "python", "redis", "remote", "remoteSecure", "s3", "s3Cluster", "sqlite", "url", "urlCluster",
+            "ytsaurus", "arrowFlight",
+        ],
+        StringComparer.OrdinalIgnoreCase);
+
+    private readonly string _sql;
+    private int _index;
+    private bool _hasBegun;
+    private bool _hasEnded;
+    private string? _lastName; // The name that stands before the place, comments and blanks aside.
+
+    private ReadOnlySql(string sql) => _sql = sql;
 
     /// <summary>Why the SQL is refused, or null when it may be asked.</summary>
-    public static string? Refuse(string sql)
+    public static string? Refuse(string sql) => sql.Length > TextCharsMax
+        ? $"the question has {sql.Length} characters; allowed: {TextCharsMax}"
+        : new ReadOnlySql(sql).Refuse();
+
+    private string? Refuse()
     {
-        if (sql.Length > TextCharsMax)
+        while (_index < _sql.Length)
         {
-            return $"the question has {sql.Length} characters; allowed: {TextCharsMax}";
-        }
-
-        var isFirstWord = true;
-        var hasEnded = false;
-        var index = 0;
-        while (index < sql.Length)
-        {
-            var letter = sql[index];
-            if (char.IsAsciiLetter(letter) || letter == '_')
+            if (Step() is { } refused)
             {
-                var end = EndOfWord(sql, index);
-                var refused = hasEnded ? OneStatement : RefuseWord(sql[index..end], isFirstWord);
-                if (refused is not null)
-                {
-                    return refused;
-                }
-
-                isFirstWord = false;
-                index = end;
-            }
-            else if (!TrySkip(sql, ref index, ref hasEnded, out var problem))
-            {
-                return problem;
+                return refused;
             }
         }
 
-        return isFirstWord ? "the question is empty" : null;
+        return _hasBegun ? null : "the question is empty";
     }
 
-    private static string? RefuseWord(string word, bool isFirst)
+    private string? Step()
     {
-        if (isFirst && !_readers.Contains(word, StringComparer.OrdinalIgnoreCase))
+        var letter = _sql[_index];
+        var next = _index + 1 < _sql.Length ? _sql[_index + 1] : '\0';
+        if (char.IsWhiteSpace(letter))
         {
-            return $"only questions are answered ({string.Join(", ", _readers)}), not {word}";
-        }
-
-        return _refusedWords.Contains(word, StringComparer.OrdinalIgnoreCase) ? $"{word.ToUpperInvariant()} is not allowed here" : null;
-    }
-
-    /// <summary>Steps over one letter, a quoted text or a comment; false with the reason when it must not be there.</summary>
-    private static bool TrySkip(string sql, ref int index, ref bool hasEnded, out string problem)
-    {
-        problem = "";
-        var letter = sql[index];
-        var next = index + 1 < sql.Length ? sql[index + 1] : '\0';
-        if (letter is '\'' or '"' or '`')
-        {
-            problem = hasEnded ? OneStatement : "a quote is not closed";
-            index = EndOfQuoted(sql, index);
-            return !hasEnded && index > 0;
+            _index++;
+            return null;
         }
 
         if (letter == '-' && next == '-')
         {
-            var end = sql.IndexOf('\n', index);
-            index = end < 0 ? sql.Length : end + 1;
-            return true;
+            var end = _sql.IndexOf('\n', _index);
+            _index = end < 0 ? _sql.Length : end + 1;
+            return null;
         }
 
         if (letter == '/' && next == '*')
         {
-            var end = sql.IndexOf("*/", index + 2, StringComparison.Ordinal);
-            problem = "a comment is not closed, or holds another one";
-            if (end < 0 || sql.AsSpan(index + 2, end - index - 2).Contains("/*", StringComparison.Ordinal))
-            {
-                return false;
-            }
-
-            index = end + 2;
-            return true;
+            return StepOverComment();
         }
 
-        if (letter is '$' or '#' or '\0' || !char.IsAscii(letter))
+        if (_hasEnded && letter != ';')
         {
-            problem = $"the letter '{letter}' is only allowed in quotes here";
-            return false;
+            return OneStatement;
         }
 
-        problem = OneStatement;
-        index++;
-        if (letter == ';')
+        return letter switch
         {
-            hasEnded = true;
-            return true;
-        }
-
-        return !hasEnded || char.IsWhiteSpace(letter);
+            '\'' or '"' or '`' => StepOverQuoted(letter),
+            _ when char.IsAsciiLetterOrDigit(letter) || letter == '_' => StepOverWord(),
+            '$' or '#' or '\0' or > '\x7f' => $"the letter '{letter}' is only allowed in quotes here",
+            _ => StepOverSign(letter),
+        };
     }
 
-    private static int EndOfWord(string sql, int index)
+    private string? StepOverComment()
     {
-        while (index < sql.Length && (char.IsAsciiLetterOrDigit(sql[index]) || sql[index] == '_'))
+        var end = _sql.IndexOf("*/", _index + 2, StringComparison.Ordinal);
+        if (end < 0 || _sql.AsSpan(_index + 2, end - _index - 2).Contains("/*", StringComparison.Ordinal))
         {
-            index++;
+            return "a comment is not closed, or holds another one";
         }
 
-        return index;
+        _index = end + 2;
+        return null;
     }
 
-    /// <summary>The place after the closing quote, or -1. A backslash takes the next letter with it; a doubled quote opens the text again.</summary>
-    private static int EndOfQuoted(string sql, int index)
+    /// <summary>A backslash takes the next letter with it; a doubled quote ends the text and begins it again, which is the same here.</summary>
+    private string? StepOverQuoted(char quote)
     {
-        var quote = sql[index];
-        for (var place = index + 1; place < sql.Length; place++)
+        var from = _index + 1;
+        for (_index = from; _index < _sql.Length && _sql[_index] != quote; _index++)
         {
-            if (sql[place] == '\\')
+            if (_sql[_index] == '\\')
             {
-                place++;
-            }
-            else if (sql[place] == quote)
-            {
-                return place + 1;
+                if (quote != '\'')
+                {
+                    return "a backslash in a quoted name is not allowed here";
+                }
+
+                _index++;
             }
         }
 
-        return -1;
+        if (_index >= _sql.Length)
+        {
+            return "a quote is not closed";
+        }
+
+        _lastName = quote == '\'' ? null : _sql[from.._index];
+        _index++;
+        return _hasBegun ? null : $"only questions are answered ({string.Join(", ", _readers)})";
+    }
+
+    private string? StepOverWord()
+    {
+        var from = _index;
+        while (_index < _sql.Length && (char.IsAsciiLetterOrDigit(_sql[_index]) || _sql[_index] == '_'))
+        {
+            _index++;
+        }
+
+        var word = _sql[from.._index];
+        _lastName = word;
+        if (!_hasBegun && !_readers.Contains(word))
+        {
+            return $"only questions are answered ({string.Join(", ", _readers)}), not {word}";
+        }
+
+        _hasBegun = true;
+        return _refusedWords.Contains(word) ? $"{word.ToUpperInvariant()} is not allowed here" : null;
+    }
+
+    private string? StepOverSign(char sign)
+    {
+        if (sign == '(' && _lastName is { } name && _refusedFunctions.Contains(name))
+        {
+            return $"{name}(…) reads from elsewhere than the store, which is not allowed here";
+        }
+
+        _lastName = null;
+        _hasEnded |= sign == ';';
+        _index++;
+        return null;
     }
 }

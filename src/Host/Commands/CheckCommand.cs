@@ -81,13 +81,15 @@ internal static class CheckCommand
     private static ProbeReport Describe(string description, SchemaReport plan)
     {
         var findings = new List<string> { $"clickhouse: {description}" };
-        findings.AddRange(plan.Absent.Select(table => $"clickhouse: table {table} is not there yet; weir run makes it"));
-        if (plan.Absent.Count + plan.Differences.Count + plan.Conflicts.Count == 0)
+        findings.AddRange(plan.Steps.Where(step => step.RunsAtStart).Select(step => $"clickhouse: {step.Reason} weir run mends it at its start"));
+        if (plan.Steps.Count + plan.Conflicts.Count == 0)
         {
             findings.Add("clickhouse: all tables are as the views need them");
         }
 
-        var problems = plan.Differences.Select(line => $"clickhouse: {line}; 'weir schema plan' shows the statements, 'weir schema apply' runs them");
-        return new ProbeReport(findings, [.. problems, .. plan.Conflicts.Select(line => $"clickhouse: {line}")]);
+        var changes = plan.Steps
+            .Where(step => !step.RunsAtStart)
+            .Select(step => $"clickhouse: {step.Reason} Run 'weir schema apply', which does: {step.Statement}");
+        return new ProbeReport(findings, [.. changes, .. plan.Conflicts.Select(line => $"clickhouse: {line}")]);
     }
 }

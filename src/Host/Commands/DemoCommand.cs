@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 
 namespace Weir.Host.Commands;
 
@@ -19,9 +20,11 @@ internal static class DemoCommand
         };
         seconds.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is < 1 or > SecondsMax)
+            // By its text: asking for the value of what is no number throws.
+            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "1";
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value is < 1 or > SecondsMax)
             {
-                result.AddError($"--seconds is not allowed; allowed: 1 to {SecondsMax}");
+                result.AddError($"--seconds is {text}; allowed: 1 to {SecondsMax}");
             }
         });
         var json = new Option<string?>("--json") { Description = "Write the account and the figures to FILE for a program.", HelpName = "FILE" };

@@ -12,6 +12,7 @@ internal interface IWeirBackend
     Task<int> DemoAsync(DemoSettings settings, CommandContext context, ShutdownSignal shutdown);
 
     /// <summary>Starts a broker in memory.</summary>
+    /// <exception cref="CommandException">It did not start.</exception>
     IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics);
 
     /// <summary>Asks the broker for the topics, and tells what it found.</summary>
@@ -60,15 +61,21 @@ internal sealed record DemoSettings(int Seconds, string? JsonPath);
 internal sealed record ProbeReport(IReadOnlyList<string> Findings, IReadOnlyList<string> Problems);
 
 /// <summary>The way from the tables that are to those that should be.</summary>
-/// <param name="Absent">Tables that are not there yet; <c>weir run</c> makes them too.</param>
-/// <param name="Differences">What differs in tables that are there, one line each.</param>
-/// <param name="Statements">SQL that makes what is absent and mends what differs, in order.</param>
+/// <param name="Steps">What is to be done, in order.</param>
 /// <param name="Conflicts">What no statement may mend without losing rows, with what to do; one line each.</param>
-internal sealed record SchemaReport(
-    IReadOnlyList<string> Absent, IReadOnlyList<string> Differences, IReadOnlyList<string> Statements, IReadOnlyList<string> Conflicts);
+internal sealed record SchemaReport(IReadOnlyList<SchemaReportStep> Steps, IReadOnlyList<string> Conflicts);
 
-/// <summary>The sink said no, or could not be reached. The message says what and what to do.</summary>
-internal sealed class StoreException(string message, bool isHeld = false, Exception? inner = null) : Exception(message, inner)
+/// <summary>One statement of a plan.</summary>
+/// <param name="Reason">What differs, a sentence.</param>
+/// <param name="Statement">SQL that mends it.</param>
+/// <param name="RunsAtStart">True when <c>weir run</c> does it by itself; otherwise it waits for <c>weir schema apply</c>.</param>
+internal sealed record SchemaReportStep(string Reason, string Statement, bool RunsAtStart);
+
+/// <summary>A command cannot go on, for a reason outside the program. The message is for people: what is wrong; what to do.</summary>
+internal class CommandException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The sink said no, or could not be reached.</summary>
+internal sealed class StoreException(string message, bool isHeld = false, Exception? inner = null) : CommandException(message, inner)
 {
     /// <summary>True when another process has the embedded store open.</summary>
     public bool IsHeld { get; } = isHeld;

@@ -30,14 +30,10 @@ internal static class SchemaCommand
 
             await using var store = await backend.OpenStoreAsync(loaded.Options, cancel);
             var plan = await store.PlanSchemaAsync(cancel);
-            foreach (var line in plan.Differences)
+            foreach (var step in plan.Steps)
             {
-                context.Output.WriteLine($"-- {line}");
-            }
-
-            foreach (var statement in plan.Statements)
-            {
-                context.Output.WriteLine($"{statement.TrimEnd().TrimEnd(';')};");
+                context.Output.WriteLine($"-- {step.Reason}");
+                context.Output.WriteLine($"{step.Statement.TrimEnd().TrimEnd(';')};");
             }
 
             foreach (var conflict in plan.Conflicts)
@@ -45,7 +41,7 @@ internal static class SchemaCommand
                 context.WriteError(conflict);
             }
 
-            if (isApplied && plan.Conflicts.Count == 0 && plan.Statements.Count > 0)
+            if (isApplied && plan.Conflicts.Count == 0 && plan.Steps.Count > 0)
             {
                 await store.ApplySchemaAsync(plan, cancel);
             }
@@ -63,8 +59,8 @@ internal static class SchemaCommand
             return $"weir schema: nothing was changed; {plan.Conflicts.Count} difference(s) have to be mended by hand first";
         }
 
-        return plan.Statements.Count == 0
+        return plan.Steps.Count == 0
             ? "weir schema: the tables are as the views need them"
-            : $"weir schema: {plan.Statements.Count} statement(s) {(isApplied ? "ran" : "to run with 'weir schema apply'")}";
+            : $"weir schema: {plan.Steps.Count} statement(s) {(isApplied ? "ran" : "to run with 'weir schema apply'")}";
     }
 }

@@ -57,7 +57,7 @@ internal static class WeirProgram
         {
             return await result.InvokeAsync(configuration);
         }
-        catch (StoreException error)
+        catch (CommandException error)
         {
             context.WriteError(error.Message);
             return ExitCodes.Failed;

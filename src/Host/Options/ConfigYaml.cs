@@ -19,7 +19,7 @@ internal static class ConfigYaml
     /// <returns>The top map; empty when the file is.</returns>
     public static ConfigMap ReadFile(string text, string fileName, OptionIssues issues)
     {
-        var node = Read(text, line => new ConfigOrigin(fileName, line), fileName, issues);
+        var node = Read(text, line => new ConfigOrigin(fileName, line), "the file", issues);
         switch (node)
         {
             case ConfigMap map:
@@ -60,6 +60,11 @@ internal static class ConfigYaml
         catch (YamlException error)
         {
             issues.Error(path, originOf((int)error.Start.Line), $"is not YAML: {error.Message}");
+            return null;
+        }
+        catch (Exception error) when (error is InvalidOperationException or ArgumentException)
+        {
+            issues.Error(path, originOf(1), $"is not YAML: {error.Message}"); // YamlDotNet throws these for some texts, without a line.
             return null;
         }
     }

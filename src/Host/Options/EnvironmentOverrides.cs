@@ -113,6 +113,12 @@ internal static class EnvironmentOverrides
             {
                 // A value of another shape than the variable's is replaced: the environment wins.
                 var known = map.Find(steps[index]);
+                if (isNextNumber && known is not ConfigList && steps[index + 1].Trim('0').Length > 0)
+                {
+                    issues.Error(path, origin, $"has 0 items, and {name} names item {steps[index + 1]}; allowed: 0 to 0");
+                    return;
+                }
+
                 if (isLast || known is null or ConfigScalar || (known is ConfigList) != isNextNumber)
                 {
                     map.Set(steps[index], New(), origin);

@@ -18,6 +18,8 @@ internal sealed class KafkaPropertiesSpec() : OptionSpec(
         ["enable.auto.commit"] = "Weir commits itself, after the rows are stored",
         ["enable.auto.offset.store"] = "Weir commits itself, after the rows are stored",
         ["auto.commit.enable"] = "Weir commits itself, after the rows are stored",
+        ["enable.partition.eof"] = "Weir does not use it",
+        ["consume.callback.max.messages"] = "Weir does not use it",
     };
 
     /// <inheritdoc/>

@@ -95,19 +95,19 @@ internal static class OptionSpecs
     {
         yield return Option(
             "ingest.workers",
-            OptionTypes.Number(1, 64),
+            OptionTypes.Number(1, 256),
             "Threads that decode; each owns some of the partitions.",
             options => options.Ingest.Workers,
             (options, value) => options with { Ingest = options.Ingest with { Workers = (int)value } });
         yield return Option(
             "ingest.strings_max",
-            OptionTypes.Number(1, 10_000_000),
+            OptionTypes.Number(16, 100_000_000),
             "Distinct texts of string tags for each cut of a partition; more become __overflow__.",
             options => options.Ingest.StringsMax,
             (options, value) => options with { Ingest = options.Ingest with { StringsMax = (int)value } });
         yield return Option(
             "aggregation.workers",
-            OptionTypes.Number(0, 64),
+            OptionTypes.Number(0, 256),
             "Threads that fold; 0 folds in the decoding threads, with no queue between: right for one core.",
             options => options.Aggregation.Workers,
             (options, value) => options with { Aggregation = options.Aggregation with { Workers = (int)value } });

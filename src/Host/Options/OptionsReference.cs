@@ -1,4 +1,5 @@
 using System.Text;
+using Weir.Core.Model;
 
 namespace Weir.Host.Options;
 
@@ -28,6 +29,22 @@ internal static class OptionsReference
 
         """;
 
+    private const string ViewsExample = """
+
+        ```yaml
+        views:
+          - name: app_1m
+            granularity: 1m
+            tags: [dst_addr, { name: app, type: string, from: app_name, field: 900 }]
+            meters: [flows, bytes, { name: delay_max_us, fold: max, from: delay_us }]
+            order_by: [app]
+        ```
+
+        The standard schema, which needs only names:
+
+
+        """;
+
     /// <summary>The page.</summary>
     public static string Write()
     {
@@ -54,7 +71,20 @@ internal static class OptionsReference
             }
         }
 
+        WriteStandardSchema(page);
         return page.ToString();
+    }
+
+    private static void WriteStandardSchema(StringBuilder page)
+    {
+        page.Append(ViewsExample);
+        page.Append("- Tags: ").AppendJoin(", ", StandardSchema.Tags.Select(tag => $"`{tag.Name}` ({tag.Type.ToString().ToLowerInvariant()})")).Append(".\n");
+        page.Append("- Meters: ").AppendJoin(", ", StandardSchema.Meters.Select(meter => $"`{meter.Name}`")).Append("; all are sums.\n");
+        foreach (var view in StandardSchema.Views)
+        {
+            page.Append($"- View `{view.Name}`: every {Granularities.Format(view.GranularitySeconds)}, by ");
+            page.AppendJoin(", ", view.Tags.Select(tag => tag.Name)).Append("; sorted by ").AppendJoin(", ", view.OrderBy).Append(", time.\n");
+        }
     }
 
     private static IEnumerable<OptionField> Rows(OptionSpec spec) =>
