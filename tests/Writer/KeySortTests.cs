@@ -57,11 +57,29 @@ public sealed unsafe class KeySortTests
         }
     }
 
+    [Fact]
+    public void Bits_are_taken_out_one_by_one_as_the_mask_says()
+    {
+        var random = new Random(3);
+        for (var round = 0; round < 2_000; round++)
+        {
+            var (value, mask) = ((ulong)random.NextInt64(long.MinValue, long.MaxValue), Mask(random));
+            var expected = 0UL;
+            for (var bit = 63; bit >= 0; bit--)
+            {
+                expected = ((mask >> bit) & 1) == 0 ? expected : (expected << 1) | ((value >> bit) & 1);
+            }
+
+            Assert.Equal(expected, BitExtract.Of(value, mask));
+            Assert.Equal(expected, BitExtract.OfRuns(value, mask));
+        }
+    }
+
     private static ulong Mask(Random random) => random.Next(6) switch
     {
         0 => 0,
         1 => ulong.MaxValue,
-        2 => 0x8000_0000_0000_0001,
+        2 => 0x8000_0FFF_0000_0001,
         3 => 1UL << random.Next(64),
         4 => 0xFFFF_FFFF,
         _ => (ulong)random.NextInt64(long.MinValue, long.MaxValue) & (ulong)random.NextInt64(long.MinValue, long.MaxValue),
