@@ -1,0 +1,37 @@
+using Weir.Writer;
+using Xunit;
+
+namespace Weir.Tests.Writer;
+
+public sealed class BlockBuilderAllocationTests
+{
+    /// <summary>The built cut, its lists, four blocks, and 16 B for each 128 KiB piece.</summary>
+    private const long BytesPerCutMax = 4_096;
+
+    [Theory]
+    [InlineData(BlockCompression.None)]
+    [InlineData(BlockCompression.Lz4)]
+    [InlineData(BlockCompression.Zstd)]
+    public void A_cut_allocates_a_few_objects_and_a_row_nothing(BlockCompression compression)
+    {
+        using var fixture = new CutFixture(TestRecords.Standard);
+        using var builder = new BlockBuilder(fixture.Schema, new WriterOptions { Compression = compression }, fixture.Budget);
+        _ = AllocatedBytes(fixture, builder, 20_000); // Working memory grows once.
+        _ = AllocatedBytes(fixture, builder, 20_000);
+
+        var small = AllocatedBytes(fixture, builder, 200);
+        var large = AllocatedBytes(fixture, builder, 20_000);
+
+        Assert.InRange(small, 1, BytesPerCutMax); // At least 1: the control that this way of measuring sees bytes.
+        Assert.InRange(large, 1, BytesPerCutMax + 1_024);
+    }
+
+    private static long AllocatedBytes(CutFixture fixture, BlockBuilder builder, int count)
+    {
+        var cut = fixture.Make(TestRecords.Random(fixture.Schema, new Random(count), count, spread: 5_000), 2, index => index & 1);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var built = builder.Build(cut);
+        built.Dispose();
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+}

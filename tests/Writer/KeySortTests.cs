@@ -1,0 +1,104 @@
+using Weir.Writer;
+using Xunit;
+
+namespace Weir.Tests.Writer;
+
+public sealed unsafe class KeySortTests
+{
+    [Fact]
+    public void Keys_of_any_shape_come_out_in_order()
+    {
+        for (var seed = 1; seed <= 300; seed++)
+        {
+            var random = new Random(seed);
+            var words = random.Next(1, 7);
+            var count = random.Next(0, seed % 10 == 0 ? 20_000 : 400);
+            var masks = Enumerable.Range(0, words).Select(_ => Mask(random)).ToArray();
+            var keys = new ulong[Math.Max(count, 1) * (words + 1)];
+            for (var index = 0; index < count * (words + 1); index++)
+            {
+                var word = index % (words + 1);
+                keys[index] = word == words ? (ulong)random.NextInt64() : (ulong)random.NextInt64(long.MinValue, long.MaxValue) & masks[word];
+            }
+
+            var order = Sort(keys, words, count);
+
+            Assert.Equal(Enumerable.Range(0, count), order.Order());
+            for (var place = 1; place < count; place++)
+            {
+                var left = keys.AsSpan(order[place - 1] * (words + 1), words);
+                var right = keys.AsSpan(order[place] * (words + 1), words);
+                Assert.True(left.SequenceCompareTo(right) <= 0, $"seed {seed}, place {place}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Ties_deeper_than_several_prefixes_are_sorted_and_equal_keys_end()
+    {
+        // All 64 bits of the first words differ somewhere, but in one key only: each prefix leaves one long run.
+        const int Words = 40;
+        const int Count = 3_000;
+        var keys = new ulong[Count * (Words + 1)];
+        for (var word = 0; word < Words - 1; word++)
+        {
+            keys[(word * (Words + 1)) + word] = ulong.MaxValue;
+        }
+
+        for (var index = 0; index < Count; index++)
+        {
+            keys[(index * (Words + 1)) + Words - 1] = (ulong)(index % 1_000) << 50;
+        }
+
+        var order = Sort(keys, Words, Count);
+        for (var place = 1; place < Count; place++)
+        {
+            Assert.True(keys.AsSpan(order[place - 1] * (Words + 1), Words).SequenceCompareTo(keys.AsSpan(order[place] * (Words + 1), Words)) <= 0);
+        }
+    }
+
+    [Fact]
+    public void Bits_are_taken_out_one_by_one_as_the_mask_says()
+    {
+        var random = new Random(3);
+        for (var round = 0; round < 2_000; round++)
+        {
+            var (value, mask) = ((ulong)random.NextInt64(long.MinValue, long.MaxValue), Mask(random));
+            var expected = 0UL;
+            for (var bit = 63; bit >= 0; bit--)
+            {
+                expected = ((mask >> bit) & 1) == 0 ? expected : (expected << 1) | ((value >> bit) & 1);
+            }
+
+            Assert.Equal(expected, BitExtract.Of(value, mask));
+            Assert.Equal(expected, BitExtract.OfRuns(value, mask));
+        }
+    }
+
+    private static ulong Mask(Random random) => random.Next(6) switch
+    {
+        0 => 0,
+        1 => ulong.MaxValue,
+        2 => 0x8000_0FFF_0000_0001,
+        3 => 1UL << random.Next(64),
+        4 => 0xFFFF_FFFF,
+        _ => (ulong)random.NextInt64(long.MinValue, long.MaxValue) & (ulong)random.NextInt64(long.MinValue, long.MaxValue),
+    };
+
+    private static List<int> Sort(ulong[] keys, int words, int count)
+    {
+        var entries = new SortEntry[Math.Max(2 * count, 1)];
+        for (var index = 0; index < count; index++)
+        {
+            entries[index] = new SortEntry(0, (uint)index);
+        }
+
+        fixed (ulong* firstKey = keys)
+        fixed (SortEntry* firstEntry = entries)
+        {
+            new KeySort().Sort(firstKey, words, words + 1, firstEntry, firstEntry + count, count);
+        }
+
+        return [.. entries.Take(count).Select(entry => (int)entry.Index)];
+    }
+}
