@@ -1,0 +1,27 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace Weir.Tests.Support;
+
+/// <summary>Waits for something that a real thread, process or server does. The only place where tests wait for real time.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>Returns as soon as <paramref name="condition"/> holds; fails the test when it does not within <paramref name="deadline"/> (30 s).</summary>
+    public static void True(Func<bool> condition, string what, TimeSpan? deadline = null)
+    {
+        var limit = deadline ?? TimeSpan.FromSeconds(30);
+        var from = Stopwatch.GetTimestamp();
+        using var never = new ManualResetEventSlim();
+        while (!condition())
+        {
+            if (Stopwatch.GetElapsedTime(from) > limit)
+            {
+                Assert.Fail($"Not within {limit}: {what}.");
+            }
+
+            never.Wait(_pollInterval);
+        }
+    }
+}
