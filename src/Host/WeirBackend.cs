@@ -1,5 +1,8 @@
+using Weir.Core.Telemetry;
 using Weir.Host.Commands;
+using Weir.Host.Demo;
 using Weir.Host.Options;
+using Weir.Ingest;
 
 namespace Weir.Host;
 
@@ -7,15 +10,31 @@ namespace Weir.Host;
 internal sealed class WeirBackend : IWeirBackend
 {
     /// <inheritdoc/>
-    public Task<int> RunAsync(LoadedOptions loaded, CommandContext context, ShutdownSignal shutdown) =>
-        throw new StoreException("this build has no pipeline");
+    public async Task<int> RunAsync(LoadedOptions loaded, CommandContext context, ShutdownSignal shutdown)
+    {
+        var options = loaded.Options;
+        using var logs = WeirLogging.Create(options.Log, context.HasColour);
+        var logger = logs.CreateLogger("weir");
+        await using var host = WeirHost.Create(options, WeirProgram.Version, logs, TimeProvider.System);
+        await host.StartAsync(shutdown.Token);
+        await Task.WhenAny(shutdown.WaitAsync(), host.Faulted);
+        if (!host.Faulted.IsCompleted)
+        {
+            WeirLog.Stopping(logger, options.ShutdownTimeout);
+        }
+
+        var isDrained = await host.StopAsync();
+        WeirLog.Stopped(logger, host.Snapshot().Writer.Stored.ToString());
+        return isDrained && !host.Faulted.IsCompleted ? ExitCodes.Ok : ExitCodes.Failed;
+    }
 
     /// <inheritdoc/>
     public Task<int> DemoAsync(DemoSettings settings, CommandContext context, ShutdownSignal shutdown) =>
-        throw new StoreException("this build has no demonstration");
+        new DemoRun(settings, context, TimeProvider.System).RunAsync(shutdown.Token);
 
     /// <inheritdoc/>
-    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics) => throw new StoreException("this build has no broker");
+    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics) =>
+        new RunningBroker(EmbeddedBroker.Start(topics.ToDictionary(topic => topic.Name, topic => topic.PartitionCount)));
 
     /// <inheritdoc/>
     public Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel) =>
@@ -23,5 +42,12 @@ internal sealed class WeirBackend : IWeirBackend
 
     /// <inheritdoc/>
     public Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel) =>
-        throw new StoreException("this build has no sink");
+        StoreAccess.OpenAsync(options, TimeProvider.System, cancel);
+
+    private sealed class RunningBroker(EmbeddedBroker broker) : IRunningBroker
+    {
+        public string Bootstrap => broker.Bootstrap;
+
+        public void Dispose() => broker.Dispose();
+    }
 }

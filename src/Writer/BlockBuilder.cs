@@ -66,13 +66,19 @@ public sealed class BlockBuilder : IDisposable
         Volatile.Read(ref _encodedBytes));
 
     /// <summary>Makes the blocks of a cut that all shards have completed, and gives its rows back.</summary>
-    /// <returns>The blocks; the caller owns them.</returns>
+    /// <returns>The blocks, none for an abandoned cut; the caller owns them.</returns>
     /// <exception cref="InvalidOperationException">
     /// The account does not close, or a view's <c>records</c> are not what was folded: nothing of the cut may be stored.
     /// </exception>
     public BuiltCut Build(Cut cut)
     {
         var account = cut.Account();
+        if (cut.IsAbandoned)
+        {
+            cut.ReleaseRows(); // Perhaps of some shards only: it may have been given up between two of them.
+            return new BuiltCut(cut, account, [], [], _pool);
+        }
+
         account.ThrowIfOpen(cut.Partition, cut.FromOffset, cut.ToOffset);
         _texts.Load(cut.Strings);
         var blocks = new List<Block>(_encoders.Length);

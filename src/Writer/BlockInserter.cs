@@ -13,17 +13,23 @@ internal sealed class BlockInserter(IBlockSink sink, WriterOptions options, Retr
     private readonly HashSet<(string View, int Code)> _dropsLogged = [];
 
     /// <summary>Inserts all blocks of <paramref name="built"/>.</summary>
+    /// <returns>False when the cut was abandoned meanwhile: what is not stored yet is left to the partition's next owner.</returns>
     /// <exception cref="BlockRefusedException">A block was refused, and the options say to stop.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came: the cut is not stored.</exception>
-    internal async Task InsertAsync(BuiltCut built, CancellationToken cancel)
+    internal async Task<bool> InsertAsync(BuiltCut built, CancellationToken cancel)
     {
         foreach (var block in built.Blocks)
         {
-            var reply = await retries.RunAsync(token => sink.InsertAsync(block, token), cancel).ConfigureAwait(false);
+            var reply = await retries.RunAsync(token => AttemptAsync(built, block, token), cancel).ConfigureAwait(false);
             if (reply.Outcome == InsertOutcome.Stored)
             {
                 counters.BlockStored(block);
                 continue;
+            }
+
+            if (reply.Outcome == InsertOutcome.GivenUp)
+            {
+                return false;
             }
 
             if (options.OnRefused == RefusedBlock.Stop)
@@ -38,7 +44,12 @@ internal sealed class BlockInserter(IBlockSink sink, WriterOptions options, Retr
                     logger, block.Name.ToString(), reply.Code, reply.Message, block.RowCount, block.RecordsSum, reply.Advice);
             }
         }
+
+        return !built.Cut.IsAbandoned;
     }
+
+    private Task<InsertReply> AttemptAsync(BuiltCut built, Block block, CancellationToken cancel) =>
+        built.Cut.IsAbandoned ? Task.FromResult(InsertReply.GivenUp) : sink.InsertAsync(block, cancel);
 }
 
 /// <summary>ClickHouse will never take a block; the process stops, and the records will be read again.</summary>

@@ -53,7 +53,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     /// <param name="options">Limits and waits.</param>
     /// <param name="time">The clock of waits and of freshness.</param>
     /// <param name="random">Spreads the waits; used by one thread.</param>
-    /// <param name="stored">Gets each cut whose blocks are all stored, in order, on the inserter's thread.</param>
+    /// <param name="stored">Gets each cut whose blocks are all stored, and each abandoned one at its end, in order, on the inserter's thread.</param>
     /// <param name="faulted">Gets the error that ended the stage, at most once, on one of its threads.</param>
     /// <param name="logger">Gets changes of state.</param>
     public BlockWriter(
@@ -242,8 +242,10 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     {
         try
         {
-            await _inserter.InsertAsync(built, cancel).ConfigureAwait(false);
-            _counters.CutStored(built.Cut, built.Account, _time.GetUtcNow());
+            if (await _inserter.InsertAsync(built, cancel).ConfigureAwait(false))
+            {
+                _counters.CutStored(built.Cut, built.Account, _time.GetUtcNow());
+            }
         }
         finally
         {

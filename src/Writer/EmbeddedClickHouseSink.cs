@@ -163,7 +163,10 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         {
             throw new SinkUnusableException(
                 $"The embedded store {_options.EmbeddedPath} is open in process {holder}, and only one process at a time may open it. "
-                + "Use 'weir query' or the admin endpoint of that process, or stop it.", error);
+                + "Use 'weir query' or the admin endpoint of that process, or stop it.", error)
+            {
+                IsHeld = true,
+            };
         }
 
         _reader = await ChdbConnection.OpenAsync(

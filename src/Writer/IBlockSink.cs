@@ -70,4 +70,7 @@ public sealed class SinkUnusableException : Exception
         : base(message, cause)
     {
     }
+
+    /// <summary>True when another process has the embedded store open: it answers questions meanwhile.</summary>
+    public bool IsHeld { get; init; }
 }

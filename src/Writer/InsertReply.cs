@@ -11,6 +11,9 @@ public enum InsertOutcome
 
     /// <summary>Not stored, or nobody knows: the same bytes under the same name are to be sent again.</summary>
     NotNow,
+
+    /// <summary>Not sent: the cut is no longer this process's to store.</summary>
+    GivenUp,
 }
 
 /// <summary>Why a block was not stored. A closed set: each value is a label of the metrics.</summary>
@@ -62,6 +65,9 @@ public readonly record struct InsertReply(InsertOutcome Outcome, ReplyCause Caus
 {
     /// <summary>The block is stored.</summary>
     public static readonly InsertReply Stored = new(InsertOutcome.Stored, ReplyCause.None, 0, "");
+
+    /// <summary>The cut was abandoned before this attempt.</summary>
+    public static readonly InsertReply GivenUp = new(InsertOutcome.GivenUp, ReplyCause.None, 0, "");
 
     /// <summary>What a person is to do about it.</summary>
     public string Advice => Cause switch

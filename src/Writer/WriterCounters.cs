@@ -37,6 +37,11 @@ internal sealed class WriterCounters
     /// <summary>An attempt took <paramref name="elapsed"/> and was answered by <paramref name="reply"/>.</summary>
     internal void Attempted(in InsertReply reply, TimeSpan elapsed)
     {
+        if (reply.Outcome == InsertOutcome.GivenUp)
+        {
+            return; // Nothing was sent, so nothing is known of the server.
+        }
+
         lock (_lock)
         {
             _insertTime += elapsed;

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Weir.Core.Model;
 
 /// <summary>What became of the records of one cut. All counts are in records.</summary>
@@ -15,6 +17,11 @@ public readonly record struct BlockAccount(
 
     /// <summary>True when every record read is folded or in a named loss.</summary>
     public bool Closes => Difference == 0;
+
+    /// <summary>The account as a sum that a person can check.</summary>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"read {ReadCount} = folded {FoldedCount} + rejected {RejectedCount} + late {LateCount} + dropped {DroppedCount} + overwritten {OverwrittenCount}");
 
     /// <summary>Adds two accounts, line by line.</summary>
     public static BlockAccount operator +(BlockAccount left, BlockAccount right) => Add(left, right);

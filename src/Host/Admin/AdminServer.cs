@@ -52,6 +52,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/readyz", Readyz);
         _app.MapGet("/metrics", Metrics);
         _app.MapGet("/queues", Queues);
+        _app.MapGet("/positions", Positions);
         _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
         _app.UseEndpoints(_ => { });
         Url = new Uri($"http://{options.Listen}/");
@@ -131,6 +132,9 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Queues(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.Queues().Select(queue => new QueueReading(queue)).ToList());
+
+    private Task Positions(HttpContext http) =>
+        WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition)).ToList());
 
     private static Task WriteHealthAsync(HttpContext http, string word, IReadOnlyList<string> reasons) => WriteJsonAsync(
         http,

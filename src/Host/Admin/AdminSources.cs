@@ -1,6 +1,7 @@
 using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
+using Weir.Ingest;
 
 namespace Weir.Host.Admin;
 
@@ -18,6 +19,9 @@ internal sealed record AdminSources
 
     /// <summary>What became of the records since the start, those still inside not yet in it.</summary>
     public required Func<BlockAccount> Account { get; init; }
+
+    /// <summary>The partitions that are assigned, with their positions.</summary>
+    public required Func<IReadOnlyList<PartitionSnapshot>> Positions { get; init; }
 
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }

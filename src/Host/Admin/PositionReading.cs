@@ -1,0 +1,25 @@
+using Weir.Ingest;
+
+namespace Weir.Host.Admin;
+
+/// <summary>A partition as <c>/positions</c> shows it. Offsets are −1 where they are not known.</summary>
+internal sealed class PositionReading(PartitionSnapshot partition)
+{
+    /// <summary>Kafka's topic.</summary>
+    public string Topic => partition.Key.Topic;
+
+    /// <summary>Kafka's partition.</summary>
+    public int Partition => partition.Key.Partition;
+
+    /// <summary>The offset after the last message read.</summary>
+    public long NextOffset => partition.NextOffset;
+
+    /// <summary>The offset after the last message that is stored.</summary>
+    public long CommittedOffset => partition.CommittedOffset;
+
+    /// <summary>The broker's next offset.</summary>
+    public long HighWatermark => partition.HighWatermark;
+
+    /// <summary>Messages not yet read.</summary>
+    public long LagMessages => partition.Lag;
+}
