@@ -76,6 +76,42 @@ public sealed class BlockEngineTests
         Assert.Equal("0\n", server.Query("SELECT count() FROM damaged"));
     }
 
+    [RealPartTheory(RealPart.ClickHouseServer, RealPart.EmbeddedClickHouse)]
+    [InlineData(300)]
+    [InlineData(66_000)]
+    public void Both_engines_read_wider_indexes(int textCount)
+    {
+        var schema = TestRecords.AllTypes;
+        var bytes = schema.Meters.IndexOf(StandardSchema.Bytes);
+        var records = TestRecords.Random(schema, new Random(2), textCount);
+        for (var index = 0; index < textCount; index++)
+        {
+            records[index].Meters[bytes] = (ulong)index;
+            records[index] = records[index] with
+            {
+                Tags = new Dictionary<string, object>(records[index].Tags) { ["site"] = $"site-{index}" },
+            };
+        }
+
+        using var fixture = new CutFixture(schema);
+        using var framedBuilder = new BlockBuilder(schema, new WriterOptions(), fixture.Budget);
+        using var bareBuilder = new BlockBuilder(schema, new WriterOptions { EmbeddedPath = "here" }, fixture.Budget);
+        using var framed = framedBuilder.Build(fixture.Make(records));
+        using var bare = bareBuilder.Build(fixture.Make(records));
+        var (block, bareBlock) = (framed.Blocks[0], bare.Blocks[0]);
+        const string Right = "SELECT count(), uniqExact(site) FROM wide WHERE site = concat('site-', toString(bytes))";
+
+        using var server = new BlockServer();
+        server.Query(CreateTable("wide", block.View, addressType: "FixedString(16)"));
+        server.Insert(InsertInto("wide", block) + " FORMAT Native", "&decompress=1", block.Pieces);
+        Assert.Equal($"{textCount}\t{textCount}\n", server.Query(Right));
+
+        using var engine = new BlockEngine();
+        engine.Query(CreateTable("wide", block.View, addressType: "IPv6"));
+        engine.Insert(InsertInto("wide", bareBlock), bareBlock.Pieces);
+        Assert.Equal($"{textCount}\t{textCount}\n", engine.Query(Right));
+    }
+
     private static void AssertStored(List<string> expected, string stored)
     {
         var rows = stored.Split('\n', StringSplitOptions.RemoveEmptyEntries);
