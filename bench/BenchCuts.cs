@@ -28,7 +28,9 @@ public sealed unsafe class BenchCuts : IDisposable
     {
         var random = new Random(Seed);
         var strings = new StringDictionary(1 << 16);
-        var exporters = Enumerable.Range(1, 20).Select(host => strings.Intern(System.Text.Encoding.ASCII.GetBytes($"10.9.0.{host}"))).ToArray();
+        var exporters = Enumerable.Range(1, 20)
+            .Select(host => strings.Intern(System.Text.Encoding.ASCII.GetBytes($"10.9.0.{host}")))
+            .ToArray();
         var rows = new RowStore(_pool, RowBytes);
         var view = Schema.Views[0];
         var offsets = view.Tags.Select(slot => slot.OffsetBytes).ToArray(); // src, dst, port, proto, exporter

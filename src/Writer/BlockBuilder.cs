@@ -11,13 +11,20 @@ namespace Weir.Writer;
 /// bytes under the same name. The retry, and the next owner of the partition, depend on it.
 /// </para>
 /// <para>
-/// One thread, the builder's. Working memory is native, is charged to the budget, and is used again from cut to cut; what is
-/// allocated for a cut are the objects that leave with it.
+/// One thread, the builder's. Working memory is native, is charged to the budget, and is used again from cut to cut up to an
+/// eighth of the budget; what is allocated for a cut are the objects that leave with it.
 /// </para>
 /// </remarks>
 public sealed class BlockBuilder : IDisposable
 {
+    /// <summary>
+    /// Share of the budget, as a divisor, that working memory may keep from cut to cut. Above it the memory goes back after the
+    /// cut: a budget that working memory uses up for good would pause reading for good.
+    /// </summary>
+    private const int KeptShare = 8;
+
     private readonly WriterOptions _options;
+    private readonly long _keptBytesMax;
     private readonly ViewEncoder[] _encoders;
     private readonly TextRanks _texts = new();
     private readonly SortedRows _rows;
@@ -45,6 +52,7 @@ public sealed class BlockBuilder : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BlockRowsMax, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BlockDaysMax, 1, nameof(options));
         _options = options;
+        _keptBytesMax = budget.LimitBytes / KeptShare;
         _encoders = [.. schema.Views.Select(view => new ViewEncoder(view, schema))];
         _rows = new SortedRows(schema, options.BlockDaysMax, budget);
         _raw = new NativeBuffer(budget);
@@ -101,6 +109,12 @@ public sealed class BlockBuilder : IDisposable
         }
 
         cut.ReleaseRows();
+        if (_rows.CapacityBytes + _raw.CapacityBytes > _keptBytesMax)
+        {
+            _rows.Dispose();
+            _raw.Dispose();
+        }
+
         _cutCount++;
         return new BuiltCut(cut, account, blocks, _pieces.EndCut(), _pool);
     }
@@ -146,8 +160,8 @@ public sealed class BlockBuilder : IDisposable
         if (recordsSum != (ulong)foldedCount)
         {
             throw new InvalidOperationException(
-                $"View {encoder.View.Definition.Name} of {cut.Partition} offsets {cut.FromOffset} to {cut.ToOffset} has {recordsSum} records "
-                + $"in {_rows.Count} rows, but {foldedCount} were folded: nothing of this cut is stored.");
+                $"View {encoder.View.Definition.Name} of {cut.Partition} offsets {cut.FromOffset} to {cut.ToOffset} has "
+                + $"{recordsSum} records in {_rows.Count} rows, but {foldedCount} were folded: nothing of this cut is stored.");
         }
     }
 

@@ -60,7 +60,8 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
         var (timeMin, timeMax) = Compose(cut, view, plan, texts, keys);
         if (timeMax > uint.MaxValue)
         {
-            throw new InvalidOperationException($"A row of {view.Definition.Name} has the time {timeMax}, which a DateTime column cannot hold.");
+            throw new InvalidOperationException(
+                $"A row of {view.Definition.Name} has the time {timeMax}, which a DateTime column cannot hold.");
         }
 
         GroupDays(plan, keys, timeMin, timeMax);
@@ -74,7 +75,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
         Fold(plan, keys, entries, view.KeyBytes);
     }
 
-    /// <summary>Frees the working memory.</summary>
+    /// <summary>Frees the working memory; another <see cref="Load"/> may bring new.</summary>
     public void Dispose()
     {
         _keys.Dispose();

@@ -43,7 +43,8 @@ internal sealed unsafe class ViewEncoder
         _recordsColumn = columns.FindIndex(column => column.Name == StandardSchema.Records.Name);
         if (_recordsColumn < 0)
         {
-            throw new ArgumentException($"View {view.Definition.Name} has no meter records, by which its account is checked.", nameof(view));
+            throw new ArgumentException(
+                $"View {view.Definition.Name} has no meter records, by which its account is checked.", nameof(view));
         }
 
         _sources = [.. sources];
@@ -185,7 +186,7 @@ internal sealed unsafe class ViewEncoder
         }
     }
 
-    /// <summary>Makes the block's own dictionary: the texts that its rows have, in ordinal order, so that equal rows make equal bytes.</summary>
+    /// <summary>Makes the block's own dictionary: the texts of its rows, in ordinal order, so that equal rows make equal bytes.</summary>
     private static void CollectKeys(uint* ranks, int count, TextRanks texts, NativeKeys keys, ref uint[] indexByRank)
     {
         if (indexByRank.Length < texts.Count)

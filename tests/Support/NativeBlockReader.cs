@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Weir.Tests.Support;
 
-/// <summary>Reads Native blocks (revision 0) into texts, written from the format's description and sharing nothing with the writer.</summary>
+/// <summary>Reads Native blocks (revision 0) into texts; made from the format's description, it shares nothing with the writer.</summary>
 internal sealed class NativeBlockReader
 {
     private readonly byte[] _block;
@@ -73,7 +73,9 @@ internal sealed class NativeBlockReader
             var name = Text();
             var type = Text();
             Columns.Add($"{name} {type}");
-            cells.Add(type == "LowCardinality(String)" ? LowCardinality(rowCount) : [.. Enumerable.Range(0, rowCount).Select(_ => Cell(type))]);
+            cells.Add(type == "LowCardinality(String)"
+                ? LowCardinality(rowCount)
+                : [.. Enumerable.Range(0, rowCount).Select(_ => Cell(type))]);
         }
 
         Rows.AddRange(Enumerable.Range(0, rowCount).Select(row => string.Join('\t', cells.Select(column => column[row]))));

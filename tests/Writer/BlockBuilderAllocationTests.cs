@@ -19,8 +19,9 @@ public sealed class BlockBuilderAllocationTests
         _ = AllocatedBytes(fixture, builder, 20_000); // Working memory grows once.
         _ = AllocatedBytes(fixture, builder, 20_000);
 
-        var small = AllocatedBytes(fixture, builder, 200);
-        var large = AllocatedBytes(fixture, builder, 20_000);
+        // The least of several: a collection for another test in the middle counts the rest of the thread's free block.
+        var small = Enumerable.Range(0, 5).Min(_ => AllocatedBytes(fixture, builder, 200));
+        var large = Enumerable.Range(0, 5).Min(_ => AllocatedBytes(fixture, builder, 20_000));
 
         Assert.InRange(small, 1, BytesPerCutMax); // At least 1: the control that this way of measuring sees bytes.
         Assert.InRange(large, 1, BytesPerCutMax + 1_024);

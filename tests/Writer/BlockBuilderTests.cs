@@ -1,3 +1,4 @@
+using Weir.Core.Buffers;
 using Weir.Core.Model;
 using Weir.Tests.Support;
 using Weir.Writer;
@@ -22,7 +23,7 @@ public sealed class BlockBuilderTests
 
             using var built = builder.Build(fixture.Make(records, shards, _ => random.Next(shards)));
 
-            Assert.Equal(fixture.Schema.Views.Select(view => view.Definition.Name), built.Blocks.Select(block => block.View.Definition.Name));
+            Assert.Equal(fixture.Schema.Views, built.Blocks.Select(block => block.View));
             foreach (var block in built.Blocks)
             {
                 var read = NativeBlockReader.Read(NativeBlockReader.Join(block.Pieces));
@@ -45,14 +46,14 @@ public sealed class BlockBuilderTests
             using var builder = new BlockBuilder(fixture.Schema, options, fixture.Budget);
             var records = TestRecords.Random(fixture.Schema, random, random.Next(1, 2_000), days: 9, spread: random.Next(2, 100));
             using var first = builder.Build(fixture.Make(records));
-            var expected = first.Blocks.Select(block => (block.Name, Bytes: Convert.ToHexString(NativeBlockReader.Join(block.Pieces)))).ToList();
+            var expected = first.Blocks.Select(block => (block.Name, Bytes: Hex(block))).ToList();
 
             var shuffled = records.ToArray();
             random.Shuffle(shuffled);
             var shards = random.Next(1, 7);
             using var second = builder.Build(fixture.Make(shuffled, shards, _ => random.Next(shards)));
 
-            var actual = second.Blocks.Select(block => (block.Name, Bytes: Convert.ToHexString(NativeBlockReader.Join(block.Pieces)))).ToList();
+            var actual = second.Blocks.Select(block => (block.Name, Bytes: Hex(block))).ToList();
             Assert.True(expected.SequenceEqual(actual), $"seed {seed}");
         }
     }
@@ -74,11 +75,13 @@ public sealed class BlockBuilderTests
                 Assert.Equal(Enumerable.Range(0, parts.Count), parts.Select(block => block.Name.Part));
                 var expected = fixture.Expected(records, view);
                 var groups = expected.Select(Day).Distinct().Order().Chunk(options.BlockDaysMax);
-                var expectedParts = groups.SelectMany(days => EqualParts([.. expected.Where(row => days.Contains(Day(row)))], options.BlockRowsMax));
-                var actualParts = parts.Select(block => NativeBlockReader.Read(NativeBlockReader.Join(block.Pieces)).Rows);
-                Assert.True(
-                    expectedParts.Select(rows => string.Join('\n', rows)).SequenceEqual(actualParts.Select(rows => string.Join('\n', rows))),
-                    $"seed {seed}, view {view.Definition.Name}");
+                var expectedParts = groups
+                    .SelectMany(days => EqualParts([.. expected.Where(row => days.Contains(Day(row)))], options.BlockRowsMax))
+                    .Select(rows => string.Join('\n', rows));
+                var actualParts = parts
+                    .Select(block => NativeBlockReader.Read(NativeBlockReader.Join(block.Pieces)).Rows)
+                    .Select(rows => string.Join('\n', rows));
+                Assert.True(expectedParts.SequenceEqual(actualParts), $"seed {seed}, view {view.Definition.Name}");
             }
         }
     }
@@ -200,6 +203,23 @@ public sealed class BlockBuilderTests
     }
 
     [Fact]
+    public void Working_memory_above_an_eighth_of_the_budget_goes_back_after_the_cut()
+    {
+        using var fixture = new CutFixture(TestRecords.Standard);
+        var budget = new MemoryBudget(4 << 20);
+        using var builder = new BlockBuilder(fixture.Schema, _bare, budget);
+        for (var round = 0; round < 2; round++)
+        {
+            builder.Build(fixture.Make(TestRecords.Random(fixture.Schema, new Random(11), 20_000, spread: 3_000))).Dispose();
+            Assert.Equal(0, budget.UsedBytes);
+            Assert.False(budget.IsExhausted);
+        }
+
+        builder.Build(fixture.Make(TestRecords.Random(fixture.Schema, new Random(11), 20))).Dispose();
+        Assert.InRange(budget.UsedBytes, 1, budget.LimitBytes / 8);
+    }
+
+    [Fact]
     public void A_small_block_is_the_golden_one()
     {
         using var fixture = new CutFixture(TestRecords.AllTypes);
@@ -216,6 +236,8 @@ public sealed class BlockBuilderTests
         Assert.Equal(Convert.ToHexString(File.ReadAllBytes(file)), Convert.ToHexString(bytes));
         Assert.Equal("weir1:flows:3:1000-2000:all_1s:0", built.Blocks[0].Name.ToString());
     }
+
+    private static string Hex(Block block) => Convert.ToHexString(NativeBlockReader.Join(block.Pieces));
 
     private static uint Day(string row) => uint.Parse(row.Split('\t')[0], System.Globalization.CultureInfo.InvariantCulture) / 86_400;
 

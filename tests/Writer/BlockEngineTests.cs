@@ -29,10 +29,11 @@ public sealed class BlockEngineTests
                     var table = $"{block.Name.View}_{compression}";
                     server.Query(CreateTable(table, block.View, addressType: "FixedString(16)"));
                     server.Insert(InsertInto(table, block) + " FORMAT Native", "&decompress=1", block.Pieces);
-                    AssertStored(fixture.Expected(records, block.View), server.Query(Select(table, block.View, "hex({0})", isOrdered: true) + " FORMAT TabSeparated"));
+                    var expected = fixture.Expected(records, block.View);
+                    AssertStored(expected, server.Query(Select(table, block.View, "hex({0})", isOrdered: true)));
 
                     // One part in a table of this order: reading it in its own order shows that the block was sorted as the engine sorts.
-                    AssertStored(fixture.Expected(records, block.View), server.Query(Select(table, block.View, "hex({0})", isOrdered: false) + " FORMAT TabSeparated"));
+                    AssertStored(expected, server.Query(Select(table, block.View, "hex({0})", isOrdered: false)));
                 }
             }
         }
@@ -75,6 +76,42 @@ public sealed class BlockEngineTests
         Assert.Equal("0\n", server.Query("SELECT count() FROM damaged"));
     }
 
+    [RealPartTheory(RealPart.ClickHouseServer, RealPart.EmbeddedClickHouse)]
+    [InlineData(300)]
+    [InlineData(66_000)]
+    public void Both_engines_read_wider_indexes(int textCount)
+    {
+        var schema = TestRecords.AllTypes;
+        var bytes = schema.Meters.IndexOf(StandardSchema.Bytes);
+        var records = TestRecords.Random(schema, new Random(2), textCount);
+        for (var index = 0; index < textCount; index++)
+        {
+            records[index].Meters[bytes] = (ulong)index;
+            records[index] = records[index] with
+            {
+                Tags = new Dictionary<string, object>(records[index].Tags) { ["site"] = $"site-{index}" },
+            };
+        }
+
+        using var fixture = new CutFixture(schema);
+        using var framedBuilder = new BlockBuilder(schema, new WriterOptions(), fixture.Budget);
+        using var bareBuilder = new BlockBuilder(schema, new WriterOptions { EmbeddedPath = "here" }, fixture.Budget);
+        using var framed = framedBuilder.Build(fixture.Make(records));
+        using var bare = bareBuilder.Build(fixture.Make(records));
+        var (block, bareBlock) = (framed.Blocks[0], bare.Blocks[0]);
+        const string Right = "SELECT count(), uniqExact(site) FROM wide WHERE site = concat('site-', toString(bytes))";
+
+        using var server = new BlockServer();
+        server.Query(CreateTable("wide", block.View, addressType: "FixedString(16)"));
+        server.Insert(InsertInto("wide", block) + " FORMAT Native", "&decompress=1", block.Pieces);
+        Assert.Equal($"{textCount}\t{textCount}\n", server.Query(Right));
+
+        using var engine = new BlockEngine();
+        engine.Query(CreateTable("wide", block.View, addressType: "IPv6"));
+        engine.Insert(InsertInto("wide", bareBlock), bareBlock.Pieces);
+        Assert.Equal($"{textCount}\t{textCount}\n", engine.Query(Right));
+    }
+
     private static void AssertStored(List<string> expected, string stored)
     {
         var rows = stored.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -92,7 +129,7 @@ public sealed class BlockEngineTests
             .Concat(view.Definition.Meters.Select(meter => $"{meter.Name} UInt64"));
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"CREATE TABLE {table} ({string.Join(", ", columns)}) ENGINE = MergeTree PARTITION BY tuple() ORDER BY ({string.Join(", ", view.Definition.OrderBy)}, time)");
+            $"CREATE TABLE {table} ({string.Join(", ", columns)}) ENGINE = MergeTree PARTITION BY tuple() ORDER BY ({Order(view)})");
     }
 
     private static string InsertInto(string table, Block block) => $"INSERT INTO {table} ({string.Join(", ", block.Columns)})";
@@ -100,12 +137,14 @@ public sealed class BlockEngineTests
     private static string Select(string table, ViewPlan view, string addressAsHex, bool isOrdered)
     {
         var columns = view.Tags
-            .Select(slot => slot.Tag.Type == TagType.Address ? string.Format(CultureInfo.InvariantCulture, addressAsHex, slot.Tag.Name) : slot.Tag.Name)
+            .Select(slot => slot.Tag.Type == TagType.Address ? addressAsHex.Replace("{0}", slot.Tag.Name) : slot.Tag.Name)
             .Prepend("toUInt32(time)")
             .Concat(view.Definition.Meters.Select(meter => meter.Name));
-        var order = isOrdered ? $" ORDER BY {string.Join(", ", view.Definition.OrderBy)}, time" : "";
+        var order = isOrdered ? $" ORDER BY {Order(view)}" : "";
         return $"SELECT {string.Join(", ", columns)} FROM {table}{order}";
     }
+
+    private static string Order(ViewPlan view) => string.Join(", ", view.Definition.OrderBy.Append("time"));
 
     private static string ColumnType(TagType type, string addressType) => type switch
     {

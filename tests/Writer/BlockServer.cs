@@ -30,7 +30,9 @@ internal sealed class BlockServer : IDisposable
               <mark_cache_size>5368709</mark_cache_size><timezone>UTC</timezone>
               <users_config>{config}</users_config><default_profile>default</default_profile><default_database>default</default_database>
               <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default></profiles>
-              <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>
+              <users><default>
+                <password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+              </default></users>
               <quotas><default></default></quotas>
             </yandex>
             """);

@@ -8,7 +8,7 @@ namespace Weir.Tests.Writer;
 /// <summary>A record as a test thinks of it: values by tag name (a number, 16 bytes, or a text), meters in the schema's order.</summary>
 internal sealed record TestRecord(uint Time, IReadOnlyDictionary<string, object> Tags, ulong[] Meters);
 
-/// <summary>Makes cuts as the shards would hand them over, except that equal keys are left unfolded, which is harder for the builder.</summary>
+/// <summary>Makes cuts as shards hand them over, except that equal keys are left unfolded, which is harder for the builder.</summary>
 internal sealed unsafe class CutFixture : IDisposable
 {
     private readonly SlabPool[] _pools;
@@ -65,9 +65,13 @@ internal sealed unsafe class CutFixture : IDisposable
     {
         var granularity = (uint)view.Definition.GranularitySeconds;
         return [.. records
-            .GroupBy(record => string.Join('\t', view.Tags.Select(slot => Show(record.Tags[slot.Tag.Name])).Prepend($"{record.Time / granularity * granularity}")))
+            .Select(record => record with { Time = record.Time / granularity * granularity })
+            .GroupBy(record => string.Join('\t', view.Tags.Select(slot => Show(record.Tags[slot.Tag.Name])).Prepend($"{record.Time}")))
             .Select(group => (
-                Keys: view.Definition.OrderBy.Select(name => Comparable(group.First().Tags[name])).Append($"{group.First().Time / granularity * granularity:D20}").ToArray(),
+                Keys: view.Definition.OrderBy
+                    .Select(name => Comparable(group.First().Tags[name]))
+                    .Append(Comparable(group.First().Time))
+                    .ToArray(),
                 Line: group.Key + "\t" + string.Join('\t', view.Definition.Meters.Select(meter => Fold(meter, group)))))
             .OrderBy(row => row.Keys, Comparer<string[]>.Create(CompareKeys))
             .Select(row => row.Line)];

@@ -18,7 +18,8 @@ public sealed unsafe class KeySortTests
             for (var index = 0; index < count * (words + 1); index++)
             {
                 var word = index % (words + 1);
-                keys[index] = word == words ? (ulong)random.NextInt64() : (ulong)random.NextInt64(long.MinValue, long.MaxValue) & masks[word];
+                var noise = (ulong)random.NextInt64(long.MinValue, long.MaxValue);
+                keys[index] = word == words ? noise : noise & masks[word]; // The last one is no part of the key.
             }
 
             var order = Sort(keys, words, count);
@@ -53,7 +54,9 @@ public sealed unsafe class KeySortTests
         var order = Sort(keys, Words, Count);
         for (var place = 1; place < Count; place++)
         {
-            Assert.True(keys.AsSpan(order[place - 1] * (Words + 1), Words).SequenceCompareTo(keys.AsSpan(order[place] * (Words + 1), Words)) <= 0);
+            var left = keys.AsSpan(order[place - 1] * (Words + 1), Words);
+            var right = keys.AsSpan(order[place] * (Words + 1), Words);
+            Assert.True(left.SequenceCompareTo(right) <= 0, $"place {place}");
         }
     }
 

@@ -33,7 +33,8 @@ internal static class TestRecords
     /// <summary>The schema that Weir ships.</summary>
     public static StreamSchema Standard { get; } = StreamSchema.Compile(StandardSchema.Views);
 
-    private static readonly string[] _texts = ["", "é", "a", "b", "aa", "Z", "berlin-1", "berlin-10", "berlin-2", "__overflow__", "\u4E2D", "😀"];
+    private static readonly string[] _texts =
+        ["", "é", "a", "b", "aa", "Z", "berlin-1", "berlin-10", "berlin-2", "__overflow__", "\u4E2D", "😀"];
 
     /// <summary>Records with few enough different values that keys repeat, and some at the ends of their ranges.</summary>
     public static List<TestRecord> Random(StreamSchema schema, Random random, int count, int days = 2, int spread = 4) =>
@@ -65,5 +66,6 @@ internal static class TestRecords
         return address;
     }
 
-    private static ulong Number(Random random) => random.Next(20) == 0 ? ulong.MaxValue - (ulong)random.Next(5) : (ulong)random.Next(1_000_000);
+    private static ulong Number(Random random) =>
+        random.Next(20) == 0 ? ulong.MaxValue - (ulong)random.Next(5) : (ulong)random.Next(1_000_000);
 }

@@ -34,7 +34,7 @@ public sealed class CompressedFrame : IDisposable
     /// <summary>Most raw bytes of a frame that is written, ClickHouse's own <c>max_compress_block_size</c>.</summary>
     public const int RawBytesMax = 1 << 20;
 
-    /// <summary>Most bytes, raw or compressed, of a frame that is read: ClickHouse's limit, so that a damaged size asks for no more.</summary>
+    /// <summary>Most bytes of a frame that is read, raw or not: ClickHouse's limit, so that a damaged size can't ask for more.</summary>
     public const int ReadBytesMax = 1 << 30;
 
     /// <summary>The method and two sizes, which the compressed size counts too.</summary>
@@ -170,8 +170,9 @@ public sealed class CompressedFrame : IDisposable
             return DecodeStatus.Ok;
         }
 
-        var isRight = Compressor((FrameMethod)covered[0]).TryDecompress(data, destination[..rawBytes], out var length) && length == rawBytes;
-        return isRight ? DecodeStatus.Ok : DecodeStatus.Malformed;
+        var compressor = Compressor((FrameMethod)covered[0]);
+        var isWhole = compressor.TryDecompress(data, destination[..rawBytes], out var length) && length == rawBytes;
+        return isWhole ? DecodeStatus.Ok : DecodeStatus.Malformed;
     }
 
     /// <summary>Frees the compressors.</summary>

@@ -5,8 +5,9 @@ namespace Weir.Codecs.Compression;
 
 /// <summary>gzip at its fastest level, by .NET (zlib-ng).</summary>
 /// <remarks>
-/// A value is one member of the gzip format. One thread. .NET offers gzip as a stream only, and a stream keeps its own state: unlike the others, each call allocates
-/// a few hundred bytes of managed memory and zlib's tables. It is for files and for servers that take nothing better.
+/// A value is one member of the gzip format. One thread. .NET offers gzip as a stream only, and a stream keeps its own state:
+/// unlike the others, each call allocates a few hundred bytes of managed memory and zlib's tables. It is for files and for
+/// servers that take nothing better.
 /// </remarks>
 public sealed unsafe class GzipCompressor : ICompressor
 {

@@ -20,7 +20,7 @@ public interface ICompressor : IDisposable
     /// <exception cref="ArgumentException"><paramref name="destination"/> is too small.</exception>
     int Compress(ReadOnlySpan<byte> raw, Span<byte> destination);
 
-    /// <summary>Decompresses one whole compressed value. Never throws on bad data and never writes beyond <paramref name="destination"/>.</summary>
+    /// <summary>Decompresses one whole value. Never throws on bad data, never writes beyond <paramref name="destination"/>.</summary>
     /// <param name="compressed">What <see cref="Compress"/>, or another program, made.</param>
     /// <param name="destination">Room for the raw bytes; undefined contents after a failure.</param>
     /// <param name="rawBytes">Bytes written.</param>

@@ -36,7 +36,8 @@ public sealed unsafe class NativeBlockWriterTests
             for (var row = 0; row < keyCount; row++)
             {
                 ((uint*)writer.Cells(start, 0))[row] = (uint)row;
-                BitConverter.GetBytes(row).AsSpan(0, indexBytes).CopyTo(new Span<byte>(writer.Cells(start, 1) + (row * indexBytes), indexBytes));
+                var index = new Span<byte>(writer.Cells(start, 1) + (row * indexBytes), indexBytes);
+                BitConverter.GetBytes(row).AsSpan(0, indexBytes).CopyTo(index);
                 ((ulong*)writer.Cells(start, 2))[row] = ulong.MaxValue - (ulong)row;
             }
         }

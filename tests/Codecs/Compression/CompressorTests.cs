@@ -184,7 +184,10 @@ public sealed class CompressorTests
     }
 
     private static int[] Lengths(Random random) =>
-        [0, 1, 2, 3, 7, 8, 63, 64, 65, 255, 4_096, 65_535, 65_536, 65_537, 1 << 20, .. Enumerable.Range(0, 40).Select(_ => random.Next(200_000))];
+    [
+        0, 1, 2, 3, 7, 8, 63, 64, 65, 255, 4_096, 65_535, 65_536, 65_537, 1 << 20,
+        .. Enumerable.Range(0, 40).Select(_ => random.Next(200_000)),
+    ];
 
     /// <summary>Noise, runs, or numbers with few high bytes, by turns.</summary>
     private static byte[] Sample(Random random, int length)
@@ -216,11 +219,16 @@ public sealed class CompressorTests
 
     private static long AllocatedBytes(Action action)
     {
-        action();
-        action();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        action();
-        return GC.GetAllocatedBytesForCurrentThread() - before;
+        // The least of several: a collection for another test in the middle counts the rest of the thread's free block.
+        var least = long.MaxValue;
+        for (var round = 0; round < 12; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            action();
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        return least;
     }
 
     private static byte[] Run(string program, string argument, byte[] input)
