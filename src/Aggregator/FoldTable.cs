@@ -16,7 +16,7 @@ namespace Weir.Aggregator;
 /// (0 is free). The place of a slot is the top bits of the hash, so a larger array keeps the order of the smaller one and
 /// growing is one sequential pass that touches no row. Input is taken in groups of <see cref="GroupSize"/>: all hashes are
 /// computed and their slots prefetched, then the rows that the slots name, then each record is probed for and folded; so the
-/// misses of a group overlap (57 → 27 ns a record at 1 M series, <c>bench/README.md</c>).
+/// misses of a group overlap (<c>bench/README.md</c> has its figures beside a dictionary).
 /// </para>
 /// <para>
 /// Memory: a row of key + meters, 16 to 32 B of slots while it grows (8 B ÷ a load of ¼ to ½), and the unfilled rest of one slab.
@@ -31,7 +31,7 @@ namespace Weir.Aggregator;
 /// </remarks>
 internal sealed unsafe class FoldTable : IDisposable
 {
-    /// <summary>Records in flight together. 32 beat 16 beat 8 in facts measured for the design.</summary>
+    /// <summary>Records in flight together. 32 beat 16 beat 8 in the prototypes of the design.</summary>
     internal const int GroupSize = 32;
 
     /// <summary>Rows of the overflow series with their own time window.</summary>
