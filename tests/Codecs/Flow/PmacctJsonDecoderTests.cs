@@ -18,7 +18,7 @@ public sealed class PmacctJsonDecoderTests
         Assert.Empty(sink.Rejects);
         Assert.Equal(
             "time=1767225780 src_addr=10.0.0.2 dst_addr=10.128.0.2 src_port=24102 dst_port=443 proto=6 exporter=192.0.2.1 tos=4 tcp_flags=18 "
-            + "src_as=64500 dst_as=4200000000 src_mask=24 dst_mask=32 in_if=12 out_if=13 vlan=7 src_mac=116517309196 "
+            + "src_as=64500 dst_as=4200000000 src_mask=24 dst_mask=32 in_if=12 out_if=13 vlan=7 src_mac=116518423308 "
             + "dst_mac=281474976710655 etype=34525 next_hop=2001:db8::9 app=café 😀 pod=77 nat=::1 port_again=443 "
             + "flows=5 packets=300 bytes=36000 tcp_syn=1 duration_ms=1359 srt_us=1200",
             sink.Describe(0));
