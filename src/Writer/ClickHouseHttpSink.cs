@@ -145,16 +145,27 @@ public sealed class ClickHouseHttpSink : IBlockSink
     /// <summary>Sends SQL as the body. The server keeps the result back until it is whole, on its disk where it is large: no error hides in it.</summary>
     private async Task SendTextAsync(string sql, string parameters, Stream output, CancellationToken cancel)
     {
-        // A database that does not exist yet is an error even for CREATE DATABASE: only queries name one.
-        var features = Volatile.Read(ref _features);
-        var database = features is null || ReferenceEquals(output, Stream.Null) ? "" : $"&database={Uri.EscapeDataString(_options.Database)}";
-        using var content = new StringContent(sql, Encoding.UTF8, "text/plain");
-        using var request = NewRequest($"?wait_end_of_query=1{database}{parameters}", content);
-        var reply = await SendAsync(request, output, cancel).ConfigureAwait(false);
+        // Statements name their database; queries of people need not.
+        var isQuery = !ReferenceEquals(output, Stream.Null);
+        var database = isQuery ? $"&database={Uri.EscapeDataString(_options.Database)}" : "";
+        var reply = await SendTextOnceAsync(sql, $"{database}{parameters}", output, cancel).ConfigureAwait(false);
+        if (reply.Code == ServerErrors.UnknownDatabase && isQuery)
+        {
+            // Before the first start there is no such database, and every query that names it as its own fails, even one of system tables.
+            reply = await SendTextOnceAsync(sql, parameters, output, cancel).ConfigureAwait(false);
+        }
+
         if (reply.Outcome != InsertOutcome.Stored)
         {
             throw new ClickHouseException(reply);
         }
+    }
+
+    private async Task<InsertReply> SendTextOnceAsync(string sql, string parameters, Stream output, CancellationToken cancel)
+    {
+        using var content = new StringContent(sql, Encoding.UTF8, "text/plain");
+        using var request = NewRequest($"?wait_end_of_query=1{parameters}", content);
+        return await SendAsync(request, output, cancel).ConfigureAwait(false);
     }
 
     private HttpRequestMessage NewRequest(string query, HttpContent content)

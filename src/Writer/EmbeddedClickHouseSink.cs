@@ -176,19 +176,33 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
             "--readonly=2").ConfigureAwait(false);
     }
 
-    /// <summary>The process that the store's status file names, when it is not this one and lives; null otherwise.</summary>
+    /// <summary>The other process that has the store's lock file open; null when there is none that this user may see.</summary>
+    /// <remarks>The file names a process too, but .NET takes a lock to read any file, which the holder does not share.</remarks>
     private string? FindHolder()
     {
-        try
+        var lockFile = Path.Combine(_path, "status");
+        foreach (var process in Directory.EnumerateDirectories("/proc"))
         {
-            var line = File.ReadLines(Path.Combine(_path, "status")).FirstOrDefault(text => text.StartsWith("PID: ", StringComparison.Ordinal));
-            var holder = line?["PID: ".Length..].Trim();
-            return holder is not null && Directory.Exists($"/proc/{holder}") ? holder : null;
+            var id = Path.GetFileName(process);
+            if (!id.All(char.IsAsciiDigit) || id == Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
+            {
+                continue;
+            }
+
+            try
+            {
+                if (Directory.EnumerateFiles(Path.Combine(process, "fd")).Any(file => new FileInfo(file).LinkTarget == lockFile))
+                {
+                    return id;
+                }
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // Ended meanwhile, or another user's.
+            }
         }
-        catch (IOException)
-        {
-            return null;
-        }
+
+        return null;
     }
 
     /// <summary>On the writer's thread.</summary>

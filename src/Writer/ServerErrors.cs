@@ -21,6 +21,9 @@ internal static partial class ServerErrors
     /// <summary>UNKNOWN_TABLE.</summary>
     internal const int UnknownTable = 60;
 
+    /// <summary>UNKNOWN_DATABASE.</summary>
+    internal const int UnknownDatabase = 81;
+
     private const int TooManyParts = 252;
 
     /// <summary>Code, name and cause.</summary>
@@ -47,7 +50,7 @@ internal static partial class ServerErrors
         (70, "CANNOT_CONVERT_TYPE", ReplyCause.Schema),
         (73, "UNKNOWN_FORMAT", ReplyCause.Schema),
         (76, "CANNOT_OPEN_FILE", ReplyCause.Overloaded),
-        (81, "UNKNOWN_DATABASE", ReplyCause.Schema),
+        (UnknownDatabase, "UNKNOWN_DATABASE", ReplyCause.Schema),
         (89, "UNKNOWN_COMPRESSION_METHOD", ReplyCause.Data),
         (UnknownSetting, "UNKNOWN_SETTING", ReplyCause.Schema),
         (117, "INCORRECT_DATA", ReplyCause.Data),

@@ -1,0 +1,146 @@
+using System.Collections.Frozen;
+using Weir.Core.Model;
+using Weir.Tests.Support;
+using Weir.Writer;
+using Xunit;
+
+namespace Weir.Tests.Writer;
+
+public sealed class SchemaPlanTests
+{
+    private static readonly WriterOptions _options = new();
+
+    private static readonly ServerFeatures _modern = new()
+    {
+        Version = "26.7.1",
+        HasIpv6 = true,
+        HasSimpleAggregates = true,
+        HasTtl = true,
+        HasDeduplicationWindow = true,
+        IsReplicated = false,
+        IsReadOnlyUser = false,
+        Settings = new[] { "insert_deduplication_token" }.ToFrozenSet(),
+    };
+
+    private static readonly ServerFeatures _old = _modern with
+    {
+        Version = "18.16.1",
+        HasIpv6 = false,
+        HasSimpleAggregates = false,
+        HasTtl = false,
+        HasDeduplicationWindow = false,
+        Settings = FrozenSet<string>.Empty,
+    };
+
+    [Fact]
+    public void An_empty_server_gets_a_database_and_one_table_for_each_view()
+    {
+        var plan = SchemaPlan.Make(TestBlocks.Schema, _options, _modern, existing: null);
+
+        Assert.Equal(3, plan.Steps.Count);
+        Assert.True(plan.IsUsable);
+        Assert.False(plan.IsUpToDate);
+        Assert.Equal("CREATE DATABASE IF NOT EXISTS `weir`", plan.Steps[0].Statement);
+        Assert.Contains("TTL time + toIntervalSecond(259200)", plan.Steps[1].Statement, StringComparison.Ordinal);
+        Assert.Contains("`dst_addr` IPv6", plan.Steps[1].Statement, StringComparison.Ordinal);
+        Assert.Contains("ORDER BY (`dst_addr`, `dst_port`, `proto`, `src_addr`, `exporter`, `time`)", plan.Steps[1].Statement, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_old_server_gets_no_ttl_no_window_and_addresses_as_fixed_strings()
+    {
+        var statement = SchemaPlan.Make(TestBlocks.Schema, _options, _old, existing: null).Steps[1].Statement;
+
+        Assert.DoesNotContain("TTL", statement, StringComparison.Ordinal);
+        Assert.DoesNotContain("SETTINGS", statement, StringComparison.Ordinal);
+        Assert.Contains("`dst_addr` FixedString(16)", statement, StringComparison.Ordinal);
+        Assert.StartsWith("at least once", _old.Guarantee, StringComparison.Ordinal);
+        Assert.Equal("exactly once", _modern.Guarantee);
+    }
+
+    [Fact]
+    public void A_replicated_server_gets_replicated_tables_without_a_window_of_their_own()
+    {
+        var statement = SchemaPlan.Make(TestBlocks.Schema, _options, _modern with { IsReplicated = true }, existing: null).Steps[1].Statement;
+
+        Assert.Contains("ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/weir/edge_1s', '{replica}')", statement, StringComparison.Ordinal);
+        Assert.DoesNotContain("non_replicated_deduplication_window", statement, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_maximum_on_a_server_without_the_type_is_a_problem_in_words()
+    {
+        var view = new ViewDefinition(
+            "peaks", 1, [StandardSchema.Proto], [StandardSchema.Records, new MeterDefinition("rtt_max", MeterFold.Max)], ["proto"]);
+        var schema = StreamSchema.Compile([view]);
+
+        var old = SchemaPlan.Make(schema, _options, _old, existing: null);
+        var modern = SchemaPlan.Make(schema, _options, _modern, existing: null);
+
+        Assert.Contains("peaks.rtt_max", Assert.Single(old.Problems), StringComparison.Ordinal);
+        Assert.False(old.IsUsable);
+        Assert.Contains("`rtt_max` SimpleAggregateFunction(max, UInt64)", modern.Steps[1].Statement, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tables_as_they_should_be_need_no_statement()
+    {
+        Assert.True(Compare(Good()).IsUpToDate);
+        Assert.Equal("-- All tables are as they should be.\n", Compare(Good()).ToString());
+    }
+
+    [Fact]
+    public void A_missing_meter_is_a_statement_that_only_a_person_runs()
+    {
+        var plan = Compare(Good() with { Columns = [.. Good().Columns.Where(column => column.Name != "packets")] });
+
+        var step = Assert.Single(plan.Steps);
+        Assert.Equal(SchemaStepKind.Change, step.Kind);
+        Assert.Equal("ALTER TABLE `weir`.`peaks` ADD COLUMN `packets` UInt64 AFTER `records`", step.Statement);
+        Assert.False(plan.IsUsable);
+    }
+
+    [Fact]
+    public void Another_engine_key_partition_or_type_is_a_problem_that_names_what_to_do()
+    {
+        Assert.Contains("MergeTree and must be", Assert.Single(Compare(Good() with { Engine = "MergeTree" }).Problems), StringComparison.Ordinal);
+        Assert.Contains("sorted by (time)", Assert.Single(Compare(Good() with { SortingKey = "time" }).Problems), StringComparison.Ordinal);
+        Assert.Contains("by day", Assert.Single(Compare(Good() with { PartitionKey = "" }).Problems), StringComparison.Ordinal);
+        var columns = Good().Columns.Select(column => column.Name == "packets" ? column with { Type = "UInt32" } : column).ToList();
+        Assert.Contains("is UInt32 and must be UInt64", Assert.Single(Compare(Good() with { Columns = columns }).Problems), StringComparison.Ordinal);
+        var tagless = Good().Columns.Where(column => column.Name != "proto").ToList();
+        Assert.Contains("which is a tag", Assert.Single(Compare(Good() with { Columns = tagless }).Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Another_retention_is_mended_at_the_start()
+    {
+        var definition = Good().Definition.Replace("259200", "60", StringComparison.Ordinal);
+
+        var step = Assert.Single(Compare(Good() with { Definition = definition }).Steps);
+
+        Assert.Equal((SchemaStepKind.Tune, "ALTER TABLE `weir`.`peaks` MODIFY TTL time + toIntervalSecond(259200)"), (step.Kind, step.Statement));
+    }
+
+    [Fact]
+    public void Names_with_quotes_stay_names()
+    {
+        Assert.Equal(@"`a\`b\\c`", SqlText.Name(@"a`b\c"));
+        Assert.Equal(@"'a\'b\\c'", SqlText.Text(@"a'b\c"));
+    }
+
+    private static TableState Good() => new(
+        "peaks",
+        "SummingMergeTree",
+        "proto, time",
+        "toYYYYMMDD(time)",
+        "SummingMergeTree PARTITION BY toYYYYMMDD(time) ORDER BY (proto, time) TTL time + toIntervalSecond(259200) "
+        + "SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000, index_granularity = 8192",
+        [new("time", "DateTime('UTC')"), new("proto", "UInt8"), new("records", "UInt64"), new("packets", "UInt64")]);
+
+    private static SchemaPlan Compare(TableState state)
+    {
+        var view = new ViewDefinition("peaks", 1, [StandardSchema.Proto], [StandardSchema.Records, StandardSchema.Packets], ["proto"]);
+        return SchemaPlan.Make(StreamSchema.Compile([view]), _options, _modern, new Dictionary<string, TableState> { ["peaks"] = state });
+    }
+}
