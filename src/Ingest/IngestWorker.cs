@@ -113,6 +113,14 @@ internal sealed class IngestWorker : IDisposable
 
         CloseDueCuts();
         var count = _queue.Take(_messages.AsSpan(0, _messagesPerStep), timeout);
+
+        // Once more: a partition may have been assigned, and its first messages have come, while this thread waited for messages.
+        if (!HandleCommands())
+        {
+            _queue.Release();
+            return false;
+        }
+
         var messageBytes = 0L;
         for (var index = 0; index < count; index++)
         {

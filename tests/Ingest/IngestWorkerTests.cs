@@ -270,6 +270,23 @@ public sealed class IngestWorkerTests
     }
 
     [Fact]
+    public void A_partition_that_is_assigned_while_the_worker_waits_for_messages_loses_none()
+    {
+        using var harness = new WorkerHarness();
+        PartitionState? state = null;
+        harness.WhileTaking = () =>
+        {
+            state = harness.Assign();
+            harness.Produce(state, WorkerHarness.Records(1));
+            harness.WhileTaking = null;
+        };
+        harness.Step(1);
+
+        Assert.Equal((0, 1), (harness.Counters.LeavingMessageCount, harness.Counters.MessageCount));
+        Assert.Equal(1, state!.NextOffset);
+    }
+
+    [Fact]
     public void Messages_of_partitions_that_are_not_ours_are_passed_over_and_counted()
     {
         using var harness = new WorkerHarness();

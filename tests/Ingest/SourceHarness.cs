@@ -82,14 +82,14 @@ internal sealed class SourceHarness : IDisposable
     }
 
     public void WaitForRecords(long count) =>
-        Eventually.True(() => Faults.IsEmpty && Shards.RecordCount >= count, $"{count} records, have {Shards.RecordCount}");
+        Eventually.True(() => Faults.IsEmpty && Shards.RecordCount >= count, () => $"{count} records, have {Shards.RecordCount}");
 
     public void WaitForAssigned(int count) =>
-        Eventually.True(() => Source.AssignedCount == count, $"{count} partitions assigned, have {Source.AssignedCount}");
+        Eventually.True(() => Source.AssignedCount == count, () => $"{count} partitions assigned, have {Source.AssignedCount}");
 
     public void WaitForCommitted(long messageCount) => Eventually.True(
         () => Source.Snapshot().Partitions.Sum(partition => Math.Max(partition.CommittedOffset, 0)) >= messageCount,
-        $"{messageCount} messages committed");
+        () => $"{messageCount} messages committed: {string.Join(", ", Source.Snapshot().Partitions)}");
 
     public void Dispose()
     {

@@ -53,6 +53,12 @@ internal sealed class WorkerHarness : IDisposable
 
     public TopicCounters Counters => Worker.Counters[0];
 
+    /// <summary>Called while the worker waits for messages, as the source's thread might do something then.</summary>
+    public Action? WhileTaking
+    {
+        set => _queue.WhileTaking = value;
+    }
+
     public int WaitingMessageCount => _queue.Count;
 
     /// <summary>Gives the worker a partition.</summary>
@@ -100,6 +106,8 @@ internal sealed class WorkerHarness : IDisposable
 
         public int Count => _messages.Count;
 
+        public Action? WhileTaking { get; set; }
+
         public void Add(int partition, long offset, long timestampMs, byte[] payload, int errorCode)
         {
             var memory = (byte*)NativeMemory.Alloc((nuint)Math.Max(payload.Length, 1));
@@ -110,6 +118,7 @@ internal sealed class WorkerHarness : IDisposable
 
         public int Take(Span<KafkaMessage> messages, TimeSpan timeout)
         {
+            WhileTaking?.Invoke();
             var count = 0;
             while (count < messages.Length && _messages.TryDequeue(out messages[count]))
             {

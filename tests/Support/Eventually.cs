@@ -9,7 +9,13 @@ public static class Eventually
     private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Returns as soon as <paramref name="condition"/> holds; fails the test when it does not within <paramref name="deadline"/> (30 s).</summary>
-    public static void True(Func<bool> condition, string what, TimeSpan? deadline = null)
+    /// <param name="condition">Asked every few milliseconds.</param>
+    /// <param name="what">What was waited for.</param>
+    /// <param name="deadline">How long to wait; 30 s by default.</param>
+    public static void True(Func<bool> condition, string what, TimeSpan? deadline = null) => True(condition, () => what, deadline);
+
+    /// <inheritdoc cref="True(Func{bool}, string, TimeSpan?)"/>
+    public static void True(Func<bool> condition, Func<string> what, TimeSpan? deadline = null)
     {
         var limit = deadline ?? TimeSpan.FromSeconds(30);
         var from = Stopwatch.GetTimestamp();
@@ -18,7 +24,7 @@ public static class Eventually
         {
             if (Stopwatch.GetElapsedTime(from) > limit)
             {
-                Assert.Fail($"Not within {limit}: {what}.");
+                Assert.Fail($"Not within {limit}: {what()}.");
             }
 
             never.Wait(_pollInterval);
