@@ -26,8 +26,8 @@ internal static class KafkaProbe
             var reason = lastError.Length > 0 ? lastError : error.Error.Reason;
             return new ProbeReport(
                 [],
-                [$"kafka: no broker answers at {options.Bootstrap} within {timeout.TotalSeconds:0} s ({reason}); start it, or mend kafka.bootstrap "
-                    + "or kafka.options"]);
+                [$"kafka: no broker answers at {options.Bootstrap} within {timeout.TotalSeconds:0} s ({reason}); start it, or mend "
+                    + "kafka.bootstrap or kafka.options"]);
         }
         catch (Exception error) when (error is InvalidOperationException or ArgumentException)
         {

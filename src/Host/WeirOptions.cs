@@ -6,7 +6,8 @@ using Weir.Writer;
 
 namespace Weir.Host;
 
-/// <summary>Everything that can be configured. Each stage owns its branch; <see cref="Options.OptionSpecs"/> says where each value is in the file.</summary>
+/// <summary>Everything that can be configured.</summary>
+/// <remarks>Each stage owns its branch; <see cref="Options.OptionSpecs"/> says where each value is in the file.</remarks>
 internal sealed record WeirOptions
 {
     /// <summary>Where records come from: <c>kafka</c>, <c>ingest</c>, <c>flush</c> and <c>time</c>.</summary>

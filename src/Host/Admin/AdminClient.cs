@@ -13,7 +13,8 @@ internal static class AdminClient
     /// <summary>The address of an endpoint that listens on <paramref name="listen"/>, seen from this machine.</summary>
     public static Uri UrlOf(IPEndPoint listen)
     {
-        var address = listen.Address.Equals(IPAddress.Any) || listen.Address.Equals(IPAddress.IPv6Any) ? IPAddress.Loopback : listen.Address;
+        var isAny = listen.Address.Equals(IPAddress.Any) || listen.Address.Equals(IPAddress.IPv6Any);
+        var address = isAny ? IPAddress.Loopback : listen.Address;
         return new Uri($"http://{new IPEndPoint(address, listen.Port)}/");
     }
 
@@ -44,7 +45,8 @@ internal static class AdminClient
             await response.Content.CopyToAsync(output, cancel);
             return true;
         }
-        catch (HttpRequestException error) when (error.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+        catch (HttpRequestException error)
+            when (error.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
         {
             return false;
         }

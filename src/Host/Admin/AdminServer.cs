@@ -22,7 +22,11 @@ internal sealed class AdminServer : IAsyncDisposable
     private static readonly TimeSpan _headersTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _keepAliveTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(2);
-    private static readonly JsonSerializerOptions _json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions _json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
 
     private readonly WebApplication _app;
     private readonly AdminOptions _options;
@@ -71,7 +75,8 @@ internal sealed class AdminServer : IAsyncDisposable
         }
         catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
         {
-            throw new IOException($"the admin endpoint cannot listen on {_options.Listen} ({error.Message}); set admin.listen, port 0 takes a free one", error);
+            throw new IOException(
+                $"the admin endpoint cannot listen on {_options.Listen} ({error.Message}); set admin.listen, port 0 takes a free one", error);
         }
 
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;

@@ -5,10 +5,12 @@ using Weir.Core.Queues;
 
 namespace Weir.Host.Admin;
 
-/// <summary>The page at <c>/</c>: how it is, the account, the queues, and where the rest is. Plain HTML, made anew for each request.</summary>
+/// <summary>The page at <c>/</c>: how it is, the account, the queues, and where the rest is.</summary>
+/// <remarks>Plain HTML, made anew for each request.</remarks>
 internal static class IndexPage
 {
-    private const string Style = "body{font-family:system-ui,sans-serif;margin:2em;max-width:70em}table{border-collapse:collapse;margin:.5em 0 1.5em}"
+    private const string Style = "body{font-family:system-ui,sans-serif;margin:2em;max-width:70em}"
+        + "table{border-collapse:collapse;margin:.5em 0 1.5em}"
         + "th,td{padding:.25em .8em;border-bottom:1px solid #ccc;text-align:right}th:first-child,td:first-child{text-align:left}"
         + "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8bf}}";
 
@@ -74,7 +76,9 @@ internal static class IndexPage
         page.Append("<h2>Queues</h2><p>Records. Offered = enqueued + dropped; enqueued = dequeued + overwritten + depth.</p>");
         WriteTable(
             page,
-            ["queue", "policy", "capacity", "offered", "enqueued", "dequeued", "dropped", "overwritten", "depth", "deepest", "producer waited"],
+            [
+                "queue", "policy", "capacity", "offered", "enqueued", "dequeued", "dropped", "overwritten", "depth", "deepest", "producer waited",
+            ],
             queues.Select(queue => new[]
             {
                 $"{queue.Name} {queue.Index}", queue.Policy.ToString().ToLowerInvariant(), Number(queue.CapacityRecords),

@@ -19,7 +19,8 @@ internal sealed class PrometheusText : MetricReader
     {
         if (labelValues.Length != metric.Labels.Length)
         {
-            throw new ArgumentException($"{metric.Name} has {metric.Labels.Length} labels and was given {labelValues.Length}.", nameof(labelValues));
+            throw new ArgumentException(
+                $"{metric.Name} has {metric.Labels.Length} labels and was given {labelValues.Length}.", nameof(labelValues));
         }
 
         if (!double.IsFinite(value))
@@ -54,7 +55,8 @@ internal sealed class PrometheusText : MetricReader
         {
             text.Append("# HELP ").Append(metric.Name).Append(' ');
             AppendEscaped(text, metric.Help, isQuoted: false);
-            text.Append("\n# TYPE ").Append(metric.Name).Append(metric.Kind == MetricKind.Counter ? " counter\n" : " gauge\n").Append(samples);
+            text.Append("\n# TYPE ").Append(metric.Name).Append(metric.Kind == MetricKind.Counter ? " counter\n" : " gauge\n");
+            text.Append(samples);
         }
 
         return text.ToString();

@@ -21,10 +21,13 @@ internal sealed class ReadOnlySql
     /// <summary>Functions that read files, other machines or processes: the rights of this process are not those of who asks.</summary>
     private static readonly HashSet<string> _refusedFunctions = new(
         [
-            "azureBlobStorage", "azureBlobStorageCluster", "cluster", "clusterAllReplicas", "deltaLake", "deltaLakeAzure", "deltaLakeCluster",
-            "deltaLakeLocal", "deltaLakeS3", "executable", "file", "fileCluster", "gcs", "hdfs", "hdfsCluster", "hudi", "hudiCluster", "iceberg",
+            "azureBlobStorage", "azureBlobStorageCluster", "cluster", "clusterAllReplicas", "deltaLake", "deltaLakeAzure",
+            "deltaLakeCluster",
+            "deltaLakeLocal", "deltaLakeS3", "executable", "file", "fileCluster", "gcs", "hdfs", "hdfsCluster", "hudi", "hudiCluster",
+            "iceberg",
             "icebergAzure", "icebergHDFS", "icebergLocal", "icebergS3", "icebergCluster", "jdbc", "mongodb", "mysql", "odbc", "oss", "cosn",
-            "paimon", "paimonLocal", "postgresql", "python", "redis", "remote", "remoteSecure", "s3", "s3Cluster", "sqlite", "url", "urlCluster",
+            "paimon", "paimonLocal", "postgresql", "python", "redis", "remote", "remoteSecure", "s3", "s3Cluster", "sqlite", "url",
+            "urlCluster",
             "ytsaurus", "arrowFlight",
         ],
         StringComparer.OrdinalIgnoreCase);
@@ -103,7 +106,7 @@ internal sealed class ReadOnlySql
         return null;
     }
 
-    /// <summary>A backslash takes the next letter with it; a doubled quote ends the text and begins it again, which is the same here.</summary>
+    /// <summary>A backslash takes the next letter with it; a doubled quote ends the text and begins it again: the same here.</summary>
     private string? StepOverQuoted(char quote)
     {
         var from = _index + 1;

@@ -32,8 +32,8 @@ internal static class BrokerCommand
         });
         var command = new Command(
             "broker",
-            "Run a Kafka broker in memory, for trying out and for tests only: nothing is written to disk, about 5 MiB are kept for each "
-            + "partition, and all is gone when it stops.")
+            "Run a Kafka broker in memory, for trying out and for tests only: nothing is written to disk, about 5 MiB are kept for "
+            + "each partition, and all is gone when it stops.")
         {
             portFile,
             topics,
@@ -43,7 +43,8 @@ internal static class BrokerCommand
             using var shutdown = context.OpenShutdownSignal();
             using var broker = backend.StartBroker([.. result.GetValue(topics)!.Select(text => ReadTopic(text)!)]);
             context.Error.WriteLine(
-                $"weir broker: {broker.Bootstrap} is ready. In memory, for trying out and tests only: old messages go, all are gone at the end.");
+                $"weir broker: {broker.Bootstrap} is ready. In memory, for trying out and tests only: old messages go, "
+                + "all are gone at the end.");
             context.Output.WriteLine(broker.Bootstrap);
             await context.Output.FlushAsync(cancel);
             var file = result.GetValue(portFile);

@@ -16,8 +16,8 @@ internal static class CheckCommand
         var offline = new Option<bool>("--offline") { Description = "Only validate and print; connect to nothing." };
         var command = new Command(
             "check",
-            "Validate the configuration, print the effective one (it can be fed back; secrets are masked), connect to Kafka and ClickHouse, "
-            + "and compare the tables. Lists all problems; exit 0 without any, else 2.")
+            "Validate the configuration, print the effective one (it can be fed back; secrets are masked), connect to Kafka and "
+            + "ClickHouse, and compare the tables. Lists all problems; exit 0 without any, else 2.")
         {
             config,
             offline,
@@ -31,12 +31,14 @@ internal static class CheckCommand
 
             await context.Output.WriteAsync(OptionsPrinter.Print(loaded));
             await context.Output.FlushAsync(cancel);
-            return result.GetValue(offline) || await ProbeAsync(loaded.Options, context, backend, cancel) ? ExitCodes.Ok : ExitCodes.Refused;
+            var isGood = result.GetValue(offline) || await ProbeAsync(loaded.Options, context, backend, cancel);
+            return isGood ? ExitCodes.Ok : ExitCodes.Refused;
         });
         return command;
     }
 
-    private static async Task<bool> ProbeAsync(WeirOptions options, CommandContext context, IWeirBackend backend, CancellationToken cancel)
+    private static async Task<bool> ProbeAsync(
+        WeirOptions options, CommandContext context, IWeirBackend backend, CancellationToken cancel)
     {
         var probes = await Task.WhenAll(
             backend.ProbeKafkaAsync(options, _kafkaTimeout, cancel),
@@ -81,7 +83,9 @@ internal static class CheckCommand
     private static ProbeReport Describe(string description, SchemaReport plan)
     {
         var findings = new List<string> { $"clickhouse: {description}" };
-        findings.AddRange(plan.Steps.Where(step => step.RunsAtStart).Select(step => $"clickhouse: {step.Reason} weir run mends it at its start"));
+        findings.AddRange(plan.Steps
+            .Where(step => step.RunsAtStart)
+            .Select(step => $"clickhouse: {step.Reason} weir run mends it at its start"));
         if (plan.Steps.Count + plan.Conflicts.Count == 0)
         {
             findings.Add("clickhouse: all tables are as the views need them");

@@ -12,7 +12,8 @@ internal static class ConfigOption
     /// <summary>A new option for one command.</summary>
     public static Option<string?> Create() => new("--config", "-c")
     {
-        Description = $"Configuration file; without it {DefaultFile} where there is one, else the defaults. WEIR__… variables win over it.",
+        Description = $"Configuration file; without it {DefaultFile} where there is one, else the defaults. "
+            + "WEIR__… variables win over it.",
         HelpName = "FILE",
     };
 

@@ -27,7 +27,11 @@ internal static class DemoCommand
                 result.AddError($"--seconds is {text}; allowed: 1 to {SecondsMax}");
             }
         });
-        var json = new Option<string?>("--json") { Description = "Write the account and the figures to FILE for a program.", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "Write the account and the figures to FILE for a program.",
+            HelpName = "FILE",
+        };
         var command = new Command(
             "demo", "Feed real flow records through an embedded broker and an embedded ClickHouse, and show the account.")
         {

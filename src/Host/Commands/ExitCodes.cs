@@ -16,6 +16,6 @@ internal static class ExitCodes
     public const int Interrupted = 130;
 
     /// <summary>The codes as help shows them.</summary>
-    public const string Help = "Exit codes: 0 done, 1 failed while running, 2 command line or configuration wrong (or check found problems), "
-        + "130 stopped by a second Ctrl-C.";
+    public const string Help = "Exit codes: 0 done, 1 failed while running, 2 command line or configuration wrong (or check found "
+        + "problems), 130 stopped by a second Ctrl-C.";
 }

@@ -19,7 +19,9 @@ internal interface IWeirBackend
     Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel);
 
     /// <summary>Opens the sink for questions; the embedded one is locked while it is open.</summary>
-    /// <exception cref="StoreException">It cannot be opened; <see cref="StoreException.IsHeld"/> says whether another process has it.</exception>
+    /// <exception cref="StoreException">
+    /// It cannot be opened; <see cref="StoreException.IsHeld"/> says whether another process has it.
+    /// </exception>
     Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel);
 }
 

@@ -11,7 +11,8 @@ internal static class RunCommand
         var config = ConfigOption.Create();
         var command = new Command(
             "run",
-            "Run the pipeline. SIGTERM or Ctrl-C stores what was read, commits and exits within shutdown.timeout; a second Ctrl-C exits at once.")
+            "Run the pipeline. SIGTERM or Ctrl-C stores what was read, commits and exits within shutdown.timeout; "
+            + "a second Ctrl-C exits at once.")
         {
             config,
         };

@@ -6,7 +6,8 @@ namespace Weir.Host.Commands;
 internal static class SchemaCommand
 {
     /// <summary>The command.</summary>
-    public static Command Create(CommandContext context, IWeirBackend backend) => new("schema", "Compare the tables with the views, and mend them.")
+    public static Command Create(CommandContext context, IWeirBackend backend) => new(
+        "schema", "Compare the tables with the views, and mend them.")
     {
         Create(
             "plan",

@@ -20,7 +20,8 @@ internal static class EnvironmentOverrides
         // Whole lists come before their items, and items in the order of their numbers.
         var variables = environment
             .Where(variable => variable.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) && variable.Value.Length > 0)
-            .Select(variable => (Name: variable.Key, Steps: variable.Key[Prefix.Length..].ToLowerInvariant().Split(Separator), variable.Value))
+            .Select(variable => (
+                Name: variable.Key, Steps: variable.Key[Prefix.Length..].ToLowerInvariant().Split(Separator), variable.Value))
             .OrderBy(variable => variable.Steps.Length)
             .ThenBy(variable => string.Join('.', variable.Steps.Select(PadNumber)), StringComparer.Ordinal);
         foreach (var (name, steps, value) in variables)
@@ -94,7 +95,8 @@ internal static class EnvironmentOverrides
                     || !int.TryParse(steps[index], CultureInfo.InvariantCulture, out var item)
                     || item > list.Items.Count)
                 {
-                    issues.Error(path, origin, $"has {list.Items.Count} items, and {name} names item {steps[index]}; allowed: 0 to {list.Items.Count}");
+                    issues.Error(
+                        path, origin, $"has {list.Items.Count} items, and {name} names item {steps[index]}; allowed: 0 to {list.Items.Count}");
                     return;
                 }
 
@@ -134,7 +136,9 @@ internal static class EnvironmentOverrides
         var known = OptionSpecs.All.Select(spec => spec.VariableName);
         var nearest = Spelling.Nearest(name.ToUpperInvariant(), known);
         issues.Error(
-            string.Join('.', steps), new ConfigOrigin(name, 0), nearest is null ? "is not an option" : $"is not an option; did you mean {nearest}?");
+            string.Join('.', steps),
+            new ConfigOrigin(name, 0),
+            nearest is null ? "is not an option" : $"is not an option; did you mean {nearest}?");
     }
 
     private static bool IsNumber(string step) => step.Length is > 0 and < 6 && step.All(char.IsAsciiDigit);

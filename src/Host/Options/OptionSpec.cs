@@ -77,7 +77,8 @@ internal sealed class ScalarSpec<T>(
 
         if (IsSecret && scalar.Text == Mask)
         {
-            issues.Warn(Path, node.Origin, $"is the mask that 'weir check' prints for a secret; it counts as not given (set {VariableName})");
+            issues.Warn(
+                Path, node.Origin, $"is the mask that 'weir check' prints for a secret; it counts as not given (set {VariableName})");
             return options;
         }
 

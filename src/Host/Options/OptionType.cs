@@ -75,7 +75,10 @@ internal static class OptionTypes
     public static OptionType<T> Choice<T>(params (string Word, T Value)[] choices) => new(
         "choice",
         string.Join(" | ", choices.Select(choice => choice.Word)),
-        text => choices.Where(choice => choice.Word == text).Select(choice => (OptionValue<T>?)new OptionValue<T>(choice.Value)).FirstOrDefault(),
+        text => choices
+            .Where(choice => choice.Word == text)
+            .Select(choice => (OptionValue<T>?)new OptionValue<T>(choice.Value))
+            .FirstOrDefault(),
         value => choices.First(choice => EqualityComparer<T>.Default.Equals(choice.Value, value)).Word);
 
     /// <summary>Addresses of brokers.</summary>

@@ -78,8 +78,10 @@ internal static class OptionsReference
     private static void WriteStandardSchema(StringBuilder page)
     {
         page.Append(ViewsExample);
-        page.Append("- Tags: ").AppendJoin(", ", StandardSchema.Tags.Select(tag => $"`{tag.Name}` ({tag.Type.ToString().ToLowerInvariant()})")).Append(".\n");
-        page.Append("- Meters: ").AppendJoin(", ", StandardSchema.Meters.Select(meter => $"`{meter.Name}`")).Append("; all are sums.\n");
+        var tags = StandardSchema.Tags.Select(tag => $"`{tag.Name}` ({tag.Type.ToString().ToLowerInvariant()})");
+        page.Append("- Tags: ").AppendJoin(", ", tags).Append(".\n");
+        var meters = StandardSchema.Meters.Select(meter => $"`{meter.Name}`");
+        page.Append("- Meters: ").AppendJoin(", ", meters).Append("; all are sums.\n");
         foreach (var view in StandardSchema.Views)
         {
             page.Append($"- View `{view.Name}`: every {Granularities.Format(view.GranularitySeconds)}, by ");
@@ -93,9 +95,11 @@ internal static class OptionsReference
         .. spec.Fields,
     ];
 
-    private static string Code(string text) => text is "required" or "not set" || text.Contains(' ', StringComparison.Ordinal) && text[0] != '{'
-        ? Cell(text)
-        : $"`{Cell(text)}`";
+    private static string Code(string text)
+    {
+        var isWords = text is "required" or "not set" || (text.Contains(' ', StringComparison.Ordinal) && text[0] != '{');
+        return isWords ? Cell(text) : $"`{Cell(text)}`";
+    }
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 }

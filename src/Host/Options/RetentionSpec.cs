@@ -48,9 +48,9 @@ internal sealed class RetentionSpec() : OptionSpec(
             {
                 retention.Remove(seconds);
             }
-            else if (entry.Value is ConfigScalar scalar && _age.Read(scalar.Text) is { } age && age.Value.Ticks % TimeSpan.TicksPerSecond == 0)
+            else if (entry.Value is ConfigScalar scalar && ReadAge(scalar.Text) is { } age)
             {
-                retention[seconds] = age.Value;
+                retention[seconds] = age;
             }
             else if (entry.Value is ConfigScalar given)
             {
@@ -75,4 +75,8 @@ internal sealed class RetentionSpec() : OptionSpec(
         var all = kept.Concat(forEver).OrderBy(pair => pair.Seconds).Select(pair => $"{Granularities.Format(pair.Seconds)}: {pair.Age}");
         return [$"{{ {string.Join(", ", all)} }}"];
     }
+
+    /// <summary>Whole seconds: a TTL has no finer unit.</summary>
+    private static TimeSpan? ReadAge(string text) =>
+        _age.Read(text) is { } age && age.Value.Ticks % TimeSpan.TicksPerSecond == 0 ? age.Value : null;
 }
