@@ -6,6 +6,7 @@ using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Host;
 using Weir.Host.Admin;
+using Weir.Ingest;
 using Weir.Host.Commands;
 using Xunit;
 
@@ -230,6 +231,7 @@ public sealed class AdminServerTests : IAsyncDisposable
         Metrics = [new ProcessMetrics("test", new Weir.Core.Buffers.MemoryBudget(1), () => [Queue("shard", 0)])],
         Queues = () => [Queue("shard", 0)],
         Health = () => _health,
+        Positions = () => [new PartitionSnapshot(new PartitionKey("flows", 2), 0, 41, 30, 50, -1, -1)],
         Account = () => new BlockAccount(1_000, 990, 4, 3, 2, 1),
         Query = hasStore ? AnswerAsync : null,
     });

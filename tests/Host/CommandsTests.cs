@@ -318,6 +318,7 @@ public sealed class CommandsTests : IDisposable
         {
             Metrics = [],
             Queues = () => [],
+            Positions = () => [],
             Health = () => new HealthReport([], []),
             Account = () => default(BlockAccount),
             Query = async (sql, _, output, cancel) => await output.WriteAsync(Encoding.UTF8.GetBytes($"from the run: {sql}"), cancel),

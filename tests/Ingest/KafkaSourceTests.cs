@@ -368,7 +368,7 @@ public sealed class KafkaSourceTests
             (DateTimeOffset?)null)));
     }
 
-    private sealed class ThrowingDecoder : Codecs.Flow.FlowDecoder
+    private sealed class ThrowingDecoder : Weir.Codecs.Flow.FlowDecoder
     {
         public override void Decode(ReadOnlySpan<byte> payload, RecordSink sink) => throw new InvalidOperationException("broken");
     }
