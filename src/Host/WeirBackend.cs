@@ -33,16 +33,25 @@ internal sealed class WeirBackend : IWeirBackend
         new DemoRun(settings, context, TimeProvider.System).RunAsync(shutdown.Token);
 
     /// <inheritdoc/>
-    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics) =>
-        new RunningBroker(EmbeddedBroker.Start(topics.ToDictionary(topic => topic.Name, topic => topic.PartitionCount)));
+    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics)
+    {
+        try
+        {
+            return new RunningBroker(EmbeddedBroker.Start(topics.ToDictionary(topic => topic.Name, topic => topic.PartitionCount)));
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new CommandException(error.Message, error);
+        }
+    }
 
     /// <inheritdoc/>
     public Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel) =>
         Task.Run(() => KafkaProbe.Probe(options.Ingest, timeout), cancel);
 
     /// <inheritdoc/>
-    public Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel) =>
-        StoreAccess.OpenAsync(options, TimeProvider.System, cancel);
+    public async Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel) =>
+        await SinkStore.OpenAsync(options, cancel);
 
     private sealed class RunningBroker(EmbeddedBroker broker) : IRunningBroker
     {

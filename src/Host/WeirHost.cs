@@ -114,7 +114,7 @@ internal sealed class WeirHost : IAsyncDisposable
         await _admin.StartAsync(cancel);
         if (_options.Writer.EmbeddedPath is { } directory)
         {
-            await StoreAccess.ConnectAsync(Sink, cancel); // At once: a store that another process holds does not come free by waiting.
+            await SinkStore.ConnectAsync(Sink, _options, cancel); // At once: a store that another process holds does not come free by waiting.
             AdminFile.Write(directory, AdminUrl);
             _hasAdminFile = true;
         }
@@ -214,7 +214,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Health = Health,
         Account = () => _writer.Snapshot().Stored,
         Positions = () => _source.Snapshot().Partitions,
-        Query = _options.Writer.EmbeddedPath is null ? null : StoreAccess.ReadOnly(Sink),
+        Query = _options.Writer.EmbeddedPath is null ? null : (sql, format, output, cancel) => SinkStore.QueryAsync(Sink, sql, format, output, cancel),
     };
 
     private IReadOnlyList<QueueSnapshot> Queues() => [.. _queuedShards.Select(shard => shard.Queue.Snapshot()), _cuts.Snapshot()];

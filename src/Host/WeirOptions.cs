@@ -19,9 +19,6 @@ internal sealed record WeirOptions
     /// <summary>Where blocks go: <c>clickhouse</c>.</summary>
     public WriterOptions Writer { get; init; } = new();
 
-    /// <summary>What happens when the server refuses a block for good.</summary>
-    public RefusedPolicy OnRefused { get; init; } = RefusedPolicy.Stop;
-
     /// <summary>Views that the user defined; none means the standard ones. See <see cref="EffectiveViews"/>.</summary>
     public IReadOnlyList<ViewDefinition> Views { get; init; } = [];
 
@@ -39,16 +36,6 @@ internal sealed record WeirOptions
 
     /// <summary>The views that are made.</summary>
     public IReadOnlyList<ViewDefinition> EffectiveViews => Views.Count == 0 ? StandardSchema.Views : Views;
-}
-
-/// <summary>What happens to a block that the server refuses, such as for a column that is not there.</summary>
-internal enum RefusedPolicy
-{
-    /// <summary>The program stops; nothing is committed, so nothing is lost.</summary>
-    Stop,
-
-    /// <summary>The rows are dropped and counted, and the program goes on.</summary>
-    Drop,
 }
 
 /// <summary>The admin endpoint.</summary>

@@ -87,7 +87,7 @@ public class OptionsTests
         Assert.Equal(BlockCompression.Zstd, options.Writer.Compression);
         Assert.Equal([(10, TimeSpan.FromHours(12)), (60, TimeSpan.FromDays(30))], options.Writer.Retention.Select(pair => (pair.Key, pair.Value)));
         Assert.Equal(TimeSpan.FromSeconds(5), options.Writer.RequestTimeout);
-        Assert.Equal(RefusedPolicy.Drop, options.OnRefused);
+        Assert.Equal(RefusedBlock.Drop, options.Writer.OnRefused);
         Assert.Equal((4, 20), (options.Ingest.Workers, options.Ingest.StringsMax));
         Assert.Equal((0, 2048L, FullPolicy.Overwrite), (options.Aggregation.Workers, options.Aggregation.QueueCapacityRecords, options.Aggregation.QueuePolicy));
         Assert.Equal(TimeSpan.FromMilliseconds(250), options.Ingest.FlushInterval);

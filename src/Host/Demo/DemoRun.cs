@@ -134,7 +134,7 @@ internal sealed partial class DemoRun(DemoSettings settings, CommandContext cont
         var path = Path.Combine(AppContext.BaseDirectory, "fixtures", FixtureName);
         return File.Exists(path)
             ? path
-            : throw new StoreException($"the recorded flow records are not at {path}; build with ./demo, which puts them there");
+            : throw new CommandException($"the recorded flow records are not at {path}; build with ./demo, which puts them there");
     }
 
     private string FindLoadgen()
@@ -144,7 +144,7 @@ internal sealed partial class DemoRun(DemoSettings settings, CommandContext cont
             : Path.Combine(AppContext.BaseDirectory, "weir-loadgen.dll");
         return File.Exists(path)
             ? path
-            : throw new StoreException($"the load generator is not at {path}; start the demonstration with ./demo, or set {LoadgenVariable} to weir-loadgen.dll");
+            : throw new CommandException($"the load generator is not at {path}; start the demonstration with ./demo, or set {LoadgenVariable} to weir-loadgen.dll");
     }
 
     private Process StartFeeder(string loadgen, string fixture, string bootstrap, Uri adminUrl, string totalsPath)
@@ -160,7 +160,7 @@ internal sealed partial class DemoRun(DemoSettings settings, CommandContext cont
             start.ArgumentList.Add(argument);
         }
 
-        return Process.Start(start) ?? throw new StoreException("the load generator did not start");
+        return Process.Start(start) ?? throw new CommandException("the load generator did not start");
     }
 
     /// <summary>Ends the feeder, which stops by itself when its time is over, and with a signal when ours is.</summary>

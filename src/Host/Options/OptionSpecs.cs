@@ -1,4 +1,5 @@
 using Weir.Core.Queues;
+using Weir.Writer;
 
 namespace Weir.Host.Options;
 
@@ -85,10 +86,10 @@ internal static class OptionSpecs
             (options, value) => options with { Writer = options.Writer with { RequestTimeout = value } });
         yield return Option(
             "clickhouse.on_refused",
-            OptionTypes.Choice(("stop", RefusedPolicy.Stop), ("drop", RefusedPolicy.Drop)),
+            OptionTypes.Choice(("stop", RefusedBlock.Stop), ("drop", RefusedBlock.Drop)),
             "When the server refuses a block for good: stop (nothing is lost; weir ends with an error) or drop (counted; weir goes on).",
-            options => options.OnRefused,
-            (options, value) => options with { OnRefused = value });
+            options => options.Writer.OnRefused,
+            (options, value) => options with { Writer = options.Writer with { OnRefused = value } });
     }
 
     private static IEnumerable<OptionSpec> Stages()

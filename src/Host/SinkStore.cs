@@ -1,0 +1,139 @@
+using Weir.Core.Model;
+using Weir.Host.Commands;
+using Weir.Writer;
+
+namespace Weir.Host;
+
+/// <summary>Either sink, as the commands see it.</summary>
+internal sealed class SinkStore : IStoreAccess
+{
+    /// <summary>UNKNOWN_DATABASE of ClickHouse: nothing has been stored yet.</summary>
+    private const int UnknownDatabaseCode = 81;
+
+    private readonly IBlockSink _sink;
+    private readonly ServerFeatures _features;
+    private readonly WeirOptions _options;
+
+    private SinkStore(IBlockSink sink, ServerFeatures features, WeirOptions options)
+    {
+        _sink = sink;
+        _features = features;
+        _options = options;
+    }
+
+    /// <inheritdoc/>
+    public string Description => $"{_sink.Description} is ClickHouse {_features.Version}: {_features.Guarantee}";
+
+    /// <summary>Connects to the server, or opens the store.</summary>
+    /// <exception cref="StoreException">It cannot be had.</exception>
+    public static async Task<SinkStore> OpenAsync(WeirOptions options, CancellationToken cancel)
+    {
+        var sink = BlockSinks.Create(options.Writer, TimeProvider.System);
+        try
+        {
+            return new SinkStore(sink, await ConnectAsync(sink, options, cancel), options);
+        }
+        catch (StoreException)
+        {
+            await sink.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Connects a sink, or says in the user's words why it cannot be had.</summary>
+    /// <exception cref="StoreException">It cannot be had.</exception>
+    public static async Task<ServerFeatures> ConnectAsync(IBlockSink sink, WeirOptions options, CancellationToken cancel)
+    {
+        if (options.Writer.EmbeddedPath is { } directory && IsHeld(directory))
+        {
+            throw new StoreException(
+                $"the embedded store {directory} is open in another process, and only one at a time may open it; "
+                + "ask that one with 'weir query', or stop it",
+                isHeld: true);
+        }
+
+        try
+        {
+            return await sink.ConnectAsync(cancel);
+        }
+        catch (Exception error) when (error is ClickHouseException or SinkUnusableException)
+        {
+            throw new StoreException($"{sink.Description}: {error.Message}", error is SinkUnusableException { IsHeld: true }, error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<SchemaReport> PlanSchemaAsync(CancellationToken cancel)
+    {
+        var plan = await ReadPlanAsync(cancel);
+        return new SchemaReport(
+            [.. plan.Steps.Select(step => new SchemaReportStep(step.Reason, step.Statement, step.Kind != SchemaStepKind.Change))], plan.Problems);
+    }
+
+    /// <inheritdoc/>
+    public async Task ApplySchemaAsync(SchemaReport plan, CancellationToken cancel)
+    {
+        foreach (var step in plan.Steps)
+        {
+            await AskAsync(() => _sink.ExecuteAsync(step.Statement, cancel));
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel) =>
+        QueryAsync(_sink, sql, format, output, cancel);
+
+    /// <inheritdoc cref="IStoreAccess.QueryAsync"/>
+    public static Task QueryAsync(IBlockSink sink, string sql, string format, Stream output, CancellationToken cancel) =>
+        AskAsync(() => sink.QueryAsync(sql, format, output, cancel));
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _sink.DisposeAsync();
+
+    /// <summary>
+    /// True while another process has the store open. ClickHouse locks its status file, with the kind of lock (flock) that .NET
+    /// asks for when it opens a file. Asking first is faster than loading the engine, which would write its error to stderr.
+    /// </summary>
+    private static bool IsHeld(string directory)
+    {
+        try
+        {
+            using var status = new FileStream(Path.Combine(directory, "status"), FileMode.Open, FileAccess.Read, FileShare.Read);
+            return false;
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
+    private static async Task AskAsync(Func<Task> question)
+    {
+        try
+        {
+            await question();
+        }
+        catch (ClickHouseException error)
+        {
+            // The reply's advice is for blocks; a question is mended by who asks.
+            var advice = error.Reply.Code == UnknownDatabaseCode ? "; 'weir run' makes the database when it stores its first rows" : "";
+            throw new StoreException(error.Reply.Message + advice, isHeld: false, error);
+        }
+    }
+
+    private async Task<SchemaPlan> ReadPlanAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await SchemaPlan.ReadAsync(_sink, StreamSchema.Compile(_options.EffectiveViews), _options.Writer, _features, cancel);
+        }
+        catch (ClickHouseException error)
+        {
+            throw new StoreException(error.Message, isHeld: false, error);
+        }
+    }
+}
