@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Net;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Weir.Core.Hashing;
 
@@ -127,19 +127,75 @@ public sealed class StringDictionary
         _ = Intern("__overflow__"u8);
     }
 
+    // IPAddress is an object, and agents that take turns would make one for each record.
     private static int FormatAddress(ReadOnlySpan<byte> address, Span<byte> text)
     {
-        int length;
+        var length = 0;
         if (BinaryPrimitives.ReadUInt64BigEndian(address) == 0 && BinaryPrimitives.ReadUInt32BigEndian(address[8..]) == 0xffff)
         {
-            new IPAddress(address[12..]).TryFormat(text, out length);
+            for (var index = 12; index < address.Length; index++)
+            {
+                length += Format(address[index], "", text[length..]);
+                text[length++] = (byte)'.';
+            }
+
+            return length - 1;
         }
-        else
+
+        var (gapAt, gapEnd) = FindLongestGap(address);
+        for (var group = 0; group < 8; group++)
         {
-            new IPAddress(address).TryFormat(text, out length);
+            if (group == gapAt)
+            {
+                text[length++] = (byte)':';
+                group = gapEnd - 1;
+                if (gapEnd == 8)
+                {
+                    text[length++] = (byte)':';
+                }
+
+                continue;
+            }
+
+            if (group > 0)
+            {
+                text[length++] = (byte)':';
+            }
+
+            length += Format(BinaryPrimitives.ReadUInt16BigEndian(address[(group * 2)..]), "x", text[length..]);
         }
 
         return length;
+    }
+
+    private static int Format(int value, string format, Span<byte> text)
+    {
+        var isFormatted = value.TryFormat(text, out var length, format, CultureInfo.InvariantCulture);
+        Debug.Assert(isFormatted, "The longest address fits.");
+        return length;
+    }
+
+    /// <summary>The first of the longest runs of two or more groups of zeros, which RFC 5952 shortens.</summary>
+    private static (int Start, int End) FindLongestGap(ReadOnlySpan<byte> address)
+    {
+        var longest = (Start: -1, End: 0);
+        for (var start = 0; start < 8; start++)
+        {
+            var end = start;
+            while (end < 8 && BinaryPrimitives.ReadUInt16BigEndian(address[(end * 2)..]) == 0)
+            {
+                end++;
+            }
+
+            if (end - start >= 2 && end - start > longest.End - Math.Max(longest.Start, 0))
+            {
+                longest = (start, end);
+            }
+
+            start = Math.Max(start, end);
+        }
+
+        return longest;
     }
 
     private uint Add(ReadOnlySpan<byte> utf8, ulong hash, int slot)

@@ -35,6 +35,36 @@ public sealed unsafe class FlowTextTests
         }
     }
 
+    [Fact]
+    public void Exporters_are_written_as_rfc_5952_says()
+    {
+        var random = new Random(Seed);
+        var bytes = new byte[16];
+        var strings = new StringDictionary(1_000_000);
+        for (var round = 0; round < 20_000; round++)
+        {
+            random.NextBytes(bytes);
+            for (var index = 0; index < 16; index++)
+            {
+                bytes[index] = random.Next(4) == 0 ? bytes[index] : (byte)0;
+            }
+
+            if (round % 4 == 0)
+            {
+                new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255 }.CopyTo(bytes, 0);
+            }
+
+            bytes[0] |= (byte)(round % 4 == 0 ? 0 : 1); // .NET writes some addresses below 1:: with an IPv4 tail.
+            var address = new IPAddress(bytes);
+            var expected = (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+            Assert.Equal(expected, Encoding.UTF8.GetString(strings.Utf8((int)strings.InternAddress(bytes))));
+        }
+
+        Assert.Equal("::", Encoding.UTF8.GetString(strings.Utf8((int)strings.InternAddress(new byte[16]))));
+        Assert.Equal("::1", Encoding.UTF8.GetString(strings.Utf8((int)strings.InternAddress([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]))));
+        Assert.Equal("1::", Encoding.UTF8.GetString(strings.Utf8((int)strings.InternAddress([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))));
+    }
+
     [Theory]
     [InlineData("::ffff:10.0.0.1")]
     [InlineData("::10.0.0.1")]
