@@ -7,7 +7,14 @@ namespace Weir.Writer;
 public sealed class Block
 {
     internal Block(
-        BlockName name, ViewPlan view, IReadOnlyList<string> columns, int rowCount, ulong recordsSum, long rawBytes, bool isFramed, BlockBytes bytes)
+        BlockName name,
+        ViewPlan view,
+        IReadOnlyList<string> columns,
+        int rowCount,
+        ulong recordsSum,
+        long rawBytes,
+        bool isFramed,
+        BlockBytes bytes)
     {
         Name = name;
         View = view;
