@@ -72,17 +72,18 @@ public sealed class ClickHouseHttpSink : IBlockSink
     {
         var features = Volatile.Read(ref _features) ?? throw new InvalidOperationException("Connect before the first insert.");
         using var content = new BlockContent(block);
-        var reply = await InsertAsync(block, content, features, cancel).ConfigureAwait(false);
+        var reply = await InsertAsync(block, content, features, block.Name.ToString(), cancel).ConfigureAwait(false);
         if (reply.Cause != ReplyCause.AnswerLost)
         {
             return reply;
         }
 
         // A server that refuses a request may close the connection before it has read the body, and its answer is lost with
-        // it. The same statement with an empty body stores nothing and gets the same answer: then the cause is known.
+        // it. The same statement with an empty body stores nothing and gets the same answer: then the cause is known. It
+        // carries no token, which must never be spent on anything but the block.
         using var empty = new ByteArrayContent([]);
-        var probe = await InsertAsync(block, empty, features, cancel).ConfigureAwait(false);
-        return probe.Outcome == InsertOutcome.Refused && probe.Cause == ReplyCause.Schema || probe.Cause == ReplyCause.Access ? probe : reply;
+        var probe = await InsertAsync(block, empty, features, token: "", cancel).ConfigureAwait(false);
+        return probe.Cause is ReplyCause.Schema or ReplyCause.Access ? probe : reply;
     }
 
     /// <inheritdoc/>
@@ -113,7 +114,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
         return ValueTask.CompletedTask;
     }
 
-    private static string InsertParameters(Block block, ServerFeatures features)
+    private static string InsertParameters(Block block, ServerFeatures features, string token)
     {
         var parameters = new StringBuilder(block.IsFramed ? "&decompress=1" : "");
         foreach (var setting in features.Settings)
@@ -122,7 +123,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
             {
                 "async_insert" => "0",
                 "insert_deduplicate" or "deduplicate_blocks_in_dependent_materialized_views" => "1",
-                "insert_deduplication_token" => Uri.EscapeDataString(block.Name.ToString()),
+                "insert_deduplication_token" when token.Length > 0 => Uri.EscapeDataString(token),
                 _ => null,
             };
             if (value is not null)
@@ -134,11 +135,11 @@ public sealed class ClickHouseHttpSink : IBlockSink
         return parameters.ToString();
     }
 
-    private async Task<InsertReply> InsertAsync(Block block, HttpContent content, ServerFeatures features, CancellationToken cancel)
+    private async Task<InsertReply> InsertAsync(Block block, HttpContent content, ServerFeatures features, string token, CancellationToken cancel)
     {
         var columns = string.Join(", ", block.Columns.Select(SqlText.Name));
         var statement = $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(block.View.Definition.Name)} ({columns}) FORMAT Native";
-        using var request = NewRequest($"?query={Uri.EscapeDataString(statement)}{InsertParameters(block, features)}", content);
+        using var request = NewRequest($"?query={Uri.EscapeDataString(statement)}{InsertParameters(block, features, token)}", content);
         return await SendAsync(request, Stream.Null, cancel).ConfigureAwait(false);
     }
 

@@ -172,7 +172,17 @@ public sealed class ClickHouseHttpSinkTests(ClickHouseServer server) : IClassFix
     {
         WriterOptions options;
         InsertReply lost;
-        await using (var fake = new FakeHttpServer(request => request.Contains("INSERT", StringComparison.Ordinal) ? null : Ready(request)))
+        var inserts = new List<string>();
+        await using (var fake = new FakeHttpServer(request =>
+        {
+            if (!request.Contains("INSERT", StringComparison.Ordinal))
+            {
+                return Ready(request, "insert_deduplication_token\t\nreadonly\t0\n");
+            }
+
+            inserts.Add(request);
+            return null;
+        }))
         {
             options = new WriterOptions { Url = fake.Url };
             await using var sink = await ConnectAsync(options);
@@ -183,6 +193,8 @@ public sealed class ClickHouseHttpSinkTests(ClickHouseServer server) : IClassFix
         var error = await Assert.ThrowsAsync<ClickHouseException>(() => absent.ConnectAsync(default));
 
         Assert.Equal((InsertOutcome.NotNow, ReplyCause.AnswerLost), (lost.Outcome, lost.Cause));
+        Assert.Contains("insert_deduplication_token=", inserts[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("insert_deduplication_token=", inserts[^1], StringComparison.Ordinal); // The question why.
         Assert.Equal((InsertOutcome.NotNow, ReplyCause.Unreachable), (error.Reply.Outcome, error.Reply.Cause));
     }
 
