@@ -102,6 +102,11 @@ public sealed partial class KafkaSource
         var deadline = Now + timeout;
         while (!_hardStop.IsCancellationRequested && !leaving.TrueForAll(state => state.IsReleased) && Now < deadline)
         {
+            if (_stopRequested.IsSet && _stopDeadline < deadline)
+            {
+                deadline = _stopDeadline; // A revoke that is waited for must not hold the stop.
+            }
+
             CommitStored();
             _progress.WaitOne(_drainPoll);
         }

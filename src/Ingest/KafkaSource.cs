@@ -51,7 +51,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     private Thread[] _workerThreads = [];
     private Thread? _thread;
     private Error? _fatalError;
-    private TimeSpan _stopTimeout;
+    private TimeSpan _stopDeadline; // Read after _stopRequested is seen.
     private TimeSpan _watermarksAt;
     private long _abandonedCount;
     private long _rebalanceCount;
@@ -155,7 +155,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             return true;
         }
 
-        _stopTimeout = timeout;
+        _stopDeadline = Now + timeout;
         _stopRequested.Set();
         if (!_thread.Join(timeout + _leaveMargin))
         {
@@ -332,7 +332,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <summary>Stores and commits everything, ends the workers, and leaves the group.</summary>
     private void Leave()
     {
-        _isDrained = Drain([.. _states.Values], _stopTimeout);
+        _isDrained = Drain([.. _states.Values], _stopDeadline - Now);
         if (!_isDrained)
         {
             _hardStop.Cancel(); // Nobody waits any more for room in a queue.

@@ -106,10 +106,13 @@ public sealed class KafkaSourceTests
         first.WaitForAssigned(2);
         second.WaitForAssigned(2);
 
-        // The revoked partitions were flushed first; the others stay as they were.
-        var moved = second.Source.Snapshot().Partitions.Select(partition => partition.Key).Order(ByName).ToArray();
-        Assert.Equal(moved, first.StoredCuts.Select(cut => cut.Partition).Order(ByName));
-        Assert.Equal(2, broker.Committed("weir", "flows", Partitions).Count(offset => offset == 10));
+        // The revoked partitions were flushed first.
+        var committed = broker.Committed("weir", "flows", Partitions);
+        Assert.All(second.Source.Snapshot().Partitions, moved =>
+        {
+            Assert.Contains(moved.Key, first.StoredCuts.Select(cut => cut.Partition));
+            Assert.Equal(10, committed[moved.Key.Partition]);
+        });
 
         Produce(broker, messageCount: 40, firstSource: 400);
         Eventually.True(() => first.Shards.RecordCount + second.Shards.RecordCount >= 800, "all records");
@@ -147,6 +150,27 @@ public sealed class KafkaSourceTests
         Assert.Equal(
             Sources(400),
             first.Shards.Records.Concat(second.Shards.Records).Where(record => stored.Contains(record.Cut)).Select(record => record.Source).Order());
+    }
+
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public void Lost_partitions_are_forgotten_their_cuts_abandoned_and_read_again()
+    {
+        const short Heartbeat = 12;
+        const int UnknownMemberId = 25;
+        using var broker = KafkaBroker.Start();
+        Produce(broker, messageCount: 40);
+        using var harness = new SourceHarness(broker) { StoresAtOnce = false }.Start();
+        Eventually.True(() => harness.HeldCuts.Count == Partitions, "a cut of each partition in flight");
+        broker.Embedded!.PushRequestErrors(Heartbeat, UnknownMemberId);
+        harness.WaitForRecords(800); // All of them again.
+        harness.StoresAtOnce = true;
+        harness.StoreHeld();
+        harness.WaitForCommitted(40);
+
+        Assert.Equal(400, harness.Source.Snapshot().AbandonedCount);
+        Assert.Equal(800, harness.Source.Snapshot().ReadCount);
+        Assert.Equal(400, harness.StoredCuts.Sum(cut => cut.ReadCount));
+        Assert.Empty(harness.Faults);
     }
 
     [RealPartFact(RealPart.LocalRdkafka)]
@@ -312,6 +336,17 @@ public sealed class KafkaSourceTests
     }
 
     [RealPartFact(RealPart.LocalRdkafka)]
+    public void Without_any_broker_the_source_waits_and_stops_when_told()
+    {
+        using var broker = KafkaBroker.At("127.0.0.1:1");
+        using var harness = new SourceHarness(broker).Start();
+        Eventually.True(() => harness.Source.Snapshot().ConsumeErrorCount > 0, "an error that no broker answers");
+
+        Assert.True(harness.Source.Stop(TimeSpan.FromSeconds(5)));
+        Assert.Empty(harness.Faults);
+    }
+
+    [RealPartFact(RealPart.LocalRdkafka)]
     public void A_topic_that_does_not_exist_yet_is_waited_for()
     {
         using var broker = KafkaBroker.Start("other");
@@ -349,9 +384,6 @@ public sealed class KafkaSourceTests
         Assert.False(source.Stop(TimeSpan.FromSeconds(5)));
         Assert.Equal([-1], broker.Committed("weir", "flows", 1));
     }
-
-    private static Comparer<PartitionKey> ByName { get; } =
-        Comparer<PartitionKey>.Create((left, right) => string.CompareOrdinal(left.ToString(), right.ToString()));
 
     private static IEnumerable<uint> Sources(int count) => Enumerable.Range(0, count).Select(source => (uint)source);
 

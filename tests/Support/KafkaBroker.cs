@@ -19,7 +19,7 @@ internal sealed class KafkaBroker : IDisposable
             BootstrapServers = bootstrap,
             LingerMs = 2,
             QueueBufferingMaxMessages = 1_000_000,
-        }).Build());
+        }).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build()); // Faults are part of the tests.
     }
 
     /// <summary>The broker in this process, for faults; null for one elsewhere.</summary>
@@ -45,7 +45,7 @@ internal sealed class KafkaBroker : IDisposable
     public static Dictionary<string, string> QuickProperties() => new()
     {
         ["fetch.wait.max.ms"] = "10",
-        ["session.timeout.ms"] = "2000",
+        ["session.timeout.ms"] = "3000",
         ["heartbeat.interval.ms"] = "200",
     };
 
