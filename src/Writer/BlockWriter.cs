@@ -6,7 +6,9 @@ using Weir.Core.Telemetry;
 
 namespace Weir.Writer;
 
-/// <summary>The writer's stage: takes folded cuts, builds their blocks while the ones before are inserted, and reports each stored cut.</summary>
+/// <summary>
+/// The writer's stage: takes folded cuts, builds their blocks while the ones before are inserted, and reports each stored cut.
+/// </summary>
 /// <remarks>
 /// Two threads, builder and inserter, started by <see cref="Start"/>. Between them wait at most
 /// <see cref="WriterOptions.BuiltCutsMax"/> cuts; beyond that the builder waits, then the queue fills. Cuts are stored in the
@@ -46,7 +48,9 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     private bool _isStarted;
 
     /// <summary>Prepares the stage; nothing runs before <see cref="Start"/>.</summary>
-    /// <param name="cuts">The folded cuts, named <see cref="QueueName"/>; a record count of 0 makes a cut a marker that never waits.</param>
+    /// <param name="cuts">
+    /// The folded cuts, named <see cref="QueueName"/>; a record count of 0 makes a cut a marker that never waits.
+    /// </param>
     /// <param name="build">The Build of the block builder; called by one thread.</param>
     /// <param name="sink">Where blocks go. The caller disposes it, after this.</param>
     /// <param name="schema">The views.</param>
@@ -101,7 +105,9 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     }
 
     /// <summary>Completes the queue and waits until all cuts in it are stored.</summary>
-    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came first; <see cref="DisposeAsync"/> gives the rest up.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// <paramref name="cancel"/> came first; <see cref="DisposeAsync"/> gives the rest up.
+    /// </exception>
     public async Task DrainAsync(CancellationToken cancel)
     {
         _cuts.Complete();
@@ -114,7 +120,9 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     /// <inheritdoc/>
     public void Collect(MetricReader reader) => WriterMetrics.Collect(reader, Snapshot(), _time.GetUtcNow());
 
-    /// <summary>Gives up what is not stored, ends both threads, and releases the rows of the cuts that are left; they are not committed.</summary>
+    /// <summary>
+    /// Gives up what is not stored, ends both threads, and releases the rows of the cuts that are left; they are not committed.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         _cuts.Complete();
@@ -307,7 +315,8 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         _retentionAt = now + _retentionInterval;
         try
         {
-            foreach (var statement in await ExpiredPartitions.DropAsync(_sink, _plan!, _options.Database, now, cancel).ConfigureAwait(false))
+            var dropped = await ExpiredPartitions.DropAsync(_sink, _plan!, _options.Database, now, cancel).ConfigureAwait(false);
+            foreach (var statement in dropped)
             {
                 WeirLog.WriterPartitionDropped(_logger, statement);
             }

@@ -135,15 +135,20 @@ public sealed class ClickHouseHttpSink : IBlockSink
         return parameters.ToString();
     }
 
-    private async Task<InsertReply> InsertAsync(Block block, HttpContent content, ServerFeatures features, string token, CancellationToken cancel)
+    private async Task<InsertReply> InsertAsync(
+        Block block, HttpContent content, ServerFeatures features, string token, CancellationToken cancel)
     {
         var columns = string.Join(", ", block.Columns.Select(SqlText.Name));
-        var statement = $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(block.View.Definition.Name)} ({columns}) FORMAT Native";
+        var table = $"{SqlText.Name(_options.Database)}.{SqlText.Name(block.View.Definition.Name)}";
+        var statement = $"INSERT INTO {table} ({columns}) FORMAT Native";
         using var request = NewRequest($"?query={Uri.EscapeDataString(statement)}{InsertParameters(block, features, token)}", content);
         return await SendAsync(request, Stream.Null, cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Sends SQL as the body. The server keeps the result back until it is whole, on its disk where it is large: no error hides in it.</summary>
+    /// <summary>
+    /// Sends SQL as the body. The server keeps the result back until it is whole, on its disk where it is large: no error hides in
+    /// it.
+    /// </summary>
     private async Task SendTextAsync(string sql, string parameters, Stream output, CancellationToken cancel)
     {
         // Statements name their database; queries of people need not.
@@ -189,7 +194,8 @@ public sealed class ClickHouseHttpSink : IBlockSink
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
         try
         {
-            using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, linked.Token).ConfigureAwait(false);
+            using var response = await _client
+                .SendAsync(request, HttpCompletionOption.ResponseHeadersRead, linked.Token).ConfigureAwait(false);
             if (response.StatusCode == HttpStatusCode.OK && !response.Headers.Contains("X-ClickHouse-Exception-Code"))
             {
                 await response.Content.CopyToAsync(output, linked.Token).ConfigureAwait(false);

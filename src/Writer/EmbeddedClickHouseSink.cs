@@ -87,7 +87,8 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         try
         {
             // Until the database is made there is none to make current, and all questions name theirs.
-            await reader.RunAsync(connection => ChdbConnection.Query(connection, $"USE {SqlText.Name(_options.Database)}", "TSV")).ConfigureAwait(false);
+            var use = $"USE {SqlText.Name(_options.Database)}";
+            await reader.RunAsync(connection => ChdbConnection.Query(connection, use, "TSV")).ConfigureAwait(false);
             if (!_pieceFormats.Contains(format) || !await TryStreamAsync(reader, sql, format, output, cancel).ConfigureAwait(false))
             {
                 await WholeAsync(reader, sql, format, output, cancel).ConfigureAwait(false);
@@ -144,7 +145,8 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new SinkUnusableException($"clickhouse.embedded: the directory {_options.EmbeddedPath} cannot be made: {error.Message}", error);
+            throw new SinkUnusableException(
+                $"clickhouse.embedded: the directory {_options.EmbeddedPath} cannot be made: {error.Message}", error);
         }
 
         string[] store =
@@ -157,7 +159,8 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         ];
         try
         {
-            _writer = await ChdbConnection.OpenAsync("weir-store-write", [.. store, "--async_insert=0", "--max_insert_threads=1"]).ConfigureAwait(false);
+            _writer = await ChdbConnection.OpenAsync(
+                "weir-store-write", [.. store, "--async_insert=0", "--max_insert_threads=1"]).ConfigureAwait(false);
         }
         catch (SinkUnusableException error) when (FindHolder() is { } holder)
         {
@@ -249,9 +252,10 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
 
     private static async Task WholeAsync(ChdbConnection reader, string sql, string format, Stream output, CancellationToken cancel)
     {
+        var limit = string.Create(CultureInfo.InvariantCulture, $"SET max_result_bytes = {WholeResultBytesMax}");
         var (result, error) = await reader.RunAsync(connection =>
         {
-            ChdbConnection.Query(connection, string.Create(CultureInfo.InvariantCulture, $"SET max_result_bytes = {WholeResultBytesMax}"), "TSV");
+            ChdbConnection.Query(connection, limit, "TSV");
             var answer = ChdbConnection.Query(connection, sql, format);
             ChdbConnection.Query(connection, "SET max_result_bytes = 0", "TSV");
             return answer;
@@ -262,7 +266,8 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
 
     /// <summary>Sends the result piece by piece, so that a large one is never in memory whole.</summary>
     /// <returns>False when the engine streams no query of this kind, such as SHOW.</returns>
-    private static async Task<bool> TryStreamAsync(ChdbConnection reader, string sql, string format, Stream output, CancellationToken cancel)
+    private static async Task<bool> TryStreamAsync(
+        ChdbConnection reader, string sql, string format, Stream output, CancellationToken cancel)
     {
         var (stream, refused) = await reader.RunAsync(connection => OpenStream(connection, sql, format)).ConfigureAwait(false);
         if (stream == 0)

@@ -23,7 +23,8 @@ public static class ExpiredPartitions
         }
 
         var rows = await sink.QueryRowsAsync(
-            $"SELECT DISTINCT table, partition FROM system.parts WHERE active AND database = {SqlText.Text(database)} ORDER BY table, partition",
+            "SELECT DISTINCT table, partition FROM system.parts "
+            + $"WHERE active AND database = {SqlText.Text(database)} ORDER BY table, partition",
             cancel).ConfigureAwait(false);
         var statements = new List<string>();
         foreach (var row in rows)

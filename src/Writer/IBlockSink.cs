@@ -3,14 +3,21 @@ using System.Text;
 namespace Weir.Writer;
 
 /// <summary>A ClickHouse: a server behind HTTP, or the engine in this process.</summary>
-/// <remarks>Any thread. Blocks are framed for <see cref="ClickHouseHttpSink"/> and bare for <see cref="EmbeddedClickHouseSink"/>, as <see cref="Block.IsFramed"/> says.</remarks>
+/// <remarks>
+/// Any thread. Blocks are framed for <see cref="ClickHouseHttpSink"/> and bare for <see cref="EmbeddedClickHouseSink"/>, as <see
+/// cref="Block.IsFramed"/> says.
+/// </remarks>
 public interface IBlockSink : IAsyncDisposable
 {
     /// <summary>Where it is, for people; without secrets.</summary>
     string Description { get; }
 
-    /// <summary>Connects and asks what the server has. To be called, and to succeed, before the first insert; may be called again.</summary>
-    /// <exception cref="ClickHouseException">The server did not answer; <see cref="ClickHouseException.Reply"/> says whether to try again.</exception>
+    /// <summary>
+    /// Connects and asks what the server has. To be called, and to succeed, before the first insert; may be called again.
+    /// </summary>
+    /// <exception cref="ClickHouseException">
+    /// The server did not answer; <see cref="ClickHouseException.Reply"/> says whether to try again.
+    /// </exception>
     /// <exception cref="SinkUnusableException">It can never be used as configured.</exception>
     Task<ServerFeatures> ConnectAsync(CancellationToken cancel);
 
@@ -19,7 +26,9 @@ public interface IBlockSink : IAsyncDisposable
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came; the block may be stored or not.</exception>
     Task<InsertReply> InsertAsync(Block block, CancellationToken cancel);
 
-    /// <summary>Runs one query that reads, and writes its result to <paramref name="output"/> as it comes. It cannot change anything.</summary>
+    /// <summary>
+    /// Runs one query that reads, and writes its result to <paramref name="output"/> as it comes. It cannot change anything.
+    /// </summary>
     /// <param name="sql">The query; unqualified tables are those of the configured database.</param>
     /// <param name="format">ClickHouse's output format, where the query does not name one.</param>
     /// <param name="output">Gets the result.</param>

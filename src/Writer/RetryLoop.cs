@@ -3,7 +3,9 @@ using Weir.Core.Telemetry;
 
 namespace Weir.Writer;
 
-/// <summary>Repeats attempts against one ClickHouse until they end, with backoff, and says once when it goes away and once when it is back.</summary>
+/// <summary>
+/// Repeats attempts against one ClickHouse until they end, with backoff, and says once when it goes away and once when it is back.
+/// </summary>
 /// <remarks>One thread, the inserter's.</remarks>
 internal sealed class RetryLoop(
     string sink, WriterOptions options, TimeProvider time, Random random, WriterCounters counters, ILogger logger)
@@ -47,10 +49,14 @@ internal sealed class RetryLoop(
         }
     }
 
-    /// <summary>The wait after attempt <paramref name="failedCount"/> (from 0): anything up to the doubled minimum, so that many writers do not come back at once.</summary>
+    /// <summary>
+    /// The wait after attempt <paramref name="failedCount"/> (from 0): anything up to the doubled minimum, so that many writers do
+    /// not come back at once.
+    /// </summary>
     internal TimeSpan Backoff(int failedCount)
     {
-        var ceiling = Math.Min(options.BackoffMax.TotalMilliseconds, options.BackoffMin.TotalMilliseconds * (1L << Math.Min(failedCount, DoublingsMax)));
+        var doubled = options.BackoffMin.TotalMilliseconds * (1L << Math.Min(failedCount, DoublingsMax));
+        var ceiling = Math.Min(options.BackoffMax.TotalMilliseconds, doubled);
         return TimeSpan.FromMilliseconds(random.NextDouble() * ceiling);
     }
 

@@ -78,8 +78,8 @@ public sealed class SchemaPlan
             foreach (var meter in table.UnsupportedMeters)
             {
                 plan._problems.Add(
-                    $"{table.View.Name}.{meter.Name}: ClickHouse {features.Version} cannot keep a {meter.Fold.ToString().ToLowerInvariant()}imum, "
-                    + "because it has no SimpleAggregateFunction; use a server from 19.6 on, or leave the meter out of the view.");
+                    $"{table.View.Name}.{meter.Name}: ClickHouse {features.Version} cannot keep a "
+                    + $"{(meter.Fold == MeterFold.Max ? "maximum" : "minimum")}, because it has no SimpleAggregateFunction; use a server from 19.6 on, or leave the meter out of the view.");
             }
 
             if (existing is not null && existing.TryGetValue(table.View.Name, out var state))
@@ -101,7 +101,9 @@ public sealed class SchemaPlan
     public Task ApplyAsync(IBlockSink sink, CancellationToken cancel) => RunAsync(sink, _problems.Count == 0, cancel);
 
     /// <summary>Makes what is absent and brings retention up to date: what a start does.</summary>
-    /// <exception cref="SinkUnusableException">A table differs; the message says how, and which statement mends it. Nothing was run.</exception>
+    /// <exception cref="SinkUnusableException">
+    /// A table differs; the message says how, and which statement mends it. Nothing was run.
+    /// </exception>
     /// <exception cref="ClickHouseException">A statement failed.</exception>
     public Task EnsureAsync(IBlockSink sink, CancellationToken cancel) => RunAsync(sink, IsUsable, cancel);
 
@@ -159,7 +161,8 @@ public sealed class SchemaPlan
         if (Normal(state.PartitionKey) != "toYYYYMMDD(time)")
         {
             _problems.Add(
-                $"{name} is partitioned by ({state.PartitionKey}) and must be by day, toYYYYMMDD(time), or old days cannot be dropped: {Replacement(table)}");
+                $"{name} is partitioned by ({state.PartitionKey}) and must be by day, toYYYYMMDD(time), "
+                + $"or old days cannot be dropped: {Replacement(table)}");
         }
 
         foreach (var column in table.Columns)
@@ -179,7 +182,8 @@ public sealed class SchemaPlan
             if (table.SortingKey.Contains(column.Name))
             {
                 _problems.Add(
-                    $"{name} has no column {column.Name}, which is a tag: a tag must be in the sort key from the start: {Replacement(table)}");
+                    $"{name} has no column {column.Name}, which is a tag: "
+                    + $"a tag must be in the sort key from the start: {Replacement(table)}");
                 return;
             }
 
@@ -193,7 +197,8 @@ public sealed class SchemaPlan
         else if (found[0].Type != column.Type)
         {
             _problems.Add(
-                $"{name}.{column.Name} is {found[0].Type} and must be {column.Type}; Weir does not convert what is stored: {Replacement(table)}");
+                $"{name}.{column.Name} is {found[0].Type} and must be {column.Type}; "
+                + $"Weir does not convert what is stored: {Replacement(table)}");
         }
     }
 
@@ -204,7 +209,8 @@ public sealed class SchemaPlan
         {
             _steps.Add(new SchemaStep(
                 SchemaStepKind.Tune,
-                $"{table.View.Name} keeps rows {(ttl is null ? "for ever" : $"until {ttl}")} and should until {wanted} (clickhouse.retention).",
+                $"{table.View.Name} keeps rows {(ttl is null ? "for ever" : $"until {ttl}")} "
+                + $"and should until {wanted} (clickhouse.retention).",
                 $"ALTER TABLE {table.QualifiedName} MODIFY TTL {wanted}"));
         }
         else if (table.Ttl is null && ttl is not null)
@@ -231,7 +237,8 @@ public sealed class SchemaPlan
     }
 
     private static string Replacement(TableDesign table) =>
-        $"rename the table (RENAME TABLE {table.QualifiedName} TO …), let Weir make a new one, and copy the rows; or give the view another name.";
+        $"rename the table (RENAME TABLE {table.QualifiedName} TO …), let Weir make a new one, and copy the rows; "
+        + "or give the view another name.";
 
     private static string Normal(string key) => key.Replace("`", "", StringComparison.Ordinal);
 

@@ -91,11 +91,15 @@ internal static partial class ServerErrors
     private static readonly FrozenDictionary<int, (string Name, ReplyCause Cause)> _byCode =
         Known.ToFrozenDictionary(known => known.Code, known => (known.Name, known.Cause));
 
-    /// <summary>The code in a text of the form <c>Code: 60, e.displayText() = …</c> or <c>Code: 60. DB::Exception: …</c>; 0 when there is none.</summary>
+    /// <summary>
+    /// The code in a text of the form <c>Code: 60, e.displayText() = …</c> or <c>Code: 60. DB::Exception: …</c>; 0 when there is
+    /// none.
+    /// </summary>
     internal static int FindCode(string text)
     {
         var match = CodePattern().Match(text);
-        return match.Success && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var code) ? code : 0;
+        _ = int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var code);
+        return code;
     }
 
     /// <summary>The reply that a server's error text stands for.</summary>
@@ -116,7 +120,9 @@ internal static partial class ServerErrors
         return InsertReply.Failed(isForEver ? ReplyCause.Data : known.Cause, code, named);
     }
 
-    /// <summary>The first line of a text, bounded, without <paramref name="secret"/>, control characters and the server's repetitions.</summary>
+    /// <summary>
+    /// The first line of a text, bounded, without <paramref name="secret"/>, control characters and the server's repetitions.
+    /// </summary>
     internal static string Line(string text, string secret)
     {
         var trimmed = text.AsSpan().Trim();

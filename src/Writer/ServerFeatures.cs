@@ -89,7 +89,7 @@ public sealed record ServerFeatures
 
         try
         {
-            await sink.QueryTextAsync("SELECT count() FROM system.zookeeper WHERE path = '/'", "TabSeparatedRaw", cancel).ConfigureAwait(false);
+            await sink.QueryRowsAsync("SELECT count() FROM system.zookeeper WHERE path = '/'", cancel).ConfigureAwait(false);
             return true;
         }
         catch (ClickHouseException error) when (error.Reply.Code == ServerErrors.UnknownTable)

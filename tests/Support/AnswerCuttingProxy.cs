@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Weir.Tests.Support;
 
-/// <summary>Passes requests on to a server, and loses the answers of as many inserts as the test says, after the server has given them.</summary>
+/// <summary>
+/// Passes requests on to a server, and loses the answers of as many inserts as the test says, after the server has given them.
+/// </summary>
 internal sealed class AnswerCuttingProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Weir.Tests.Support;
 
-/// <summary>Answers every request on a loopback port with what the test says; for replies that a real server cannot be brought to give.</summary>
+/// <summary>
+/// Answers every request on a loopback port with what the test says; for replies that a real server cannot be brought to give.
+/// </summary>
 internal sealed class FakeHttpServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -20,7 +20,8 @@ internal static class TestBlocks
         [StandardSchema.Views.First(view => view.Name == "edge_1s"), StandardSchema.Views.First(view => view.Name == "service_1m")]);
 
     /// <summary>A block of rows that depend on their number only; each row counts one record.</summary>
-    internal static Block Make(ViewPlan view, int rowCount, long fromOffset = 0, int pieceBytes = 128 << 10, string? columnType = null, uint time = BaseTime)
+    internal static Block Make(
+        ViewPlan view, int rowCount, long fromOffset = 0, int pieceBytes = 128 << 10, string? columnType = null, uint time = BaseTime)
     {
         var bytes = Encode(view.Definition, rowCount, columnType, time);
         var pieces = bytes.Chunk(pieceBytes).Select(piece => (ReadOnlyMemory<byte>)piece).ToList();

@@ -5,7 +5,10 @@ namespace Weir.Core.Telemetry;
 public static partial class WeirLog
 {
     /// <summary>The writer is connected and the tables are right.</summary>
-    [LoggerMessage(4001, LogLevel.Information, "Writing to {Sink}, ClickHouse {Version}: blocks that are sent again are stored {Guarantee}")]
+    [LoggerMessage(
+        4001,
+        LogLevel.Information,
+        "Writing to {Sink}, ClickHouse {Version}: blocks that are sent again are stored {Guarantee}")]
     public static partial void WriterConnected(ILogger logger, string sink, string version, string guarantee);
 
     /// <summary>The server takes no blocks. Once for each cause until it is back.</summary>
@@ -27,7 +30,8 @@ public static partial class WeirLog
     [LoggerMessage(
         4005,
         LogLevel.Error,
-        "Block {Block} was refused (code {Code}): {Message}. Its {RowCount} rows of {RecordCount} records are dropped and counted; {Advice}. Further ones of this view and code are counted only")]
+        "Block {Block} was refused (code {Code}): {Message}. Its {RowCount} rows of {RecordCount} records are dropped and counted; "
+        + "{Advice}. Further ones of this view and code are counted only")]
     public static partial void WriterBlockDropped(
         ILogger logger, string block, int code, string message, int rowCount, ulong recordCount, string advice);
 
@@ -40,6 +44,9 @@ public static partial class WeirLog
     public static partial void WriterRetentionFailed(ILogger logger, TimeSpan interval, string message);
 
     /// <summary>The stop came before all cuts were stored.</summary>
-    [LoggerMessage(4008, LogLevel.Warning, "{CutCount} cuts were not stored; their offsets are not committed and their records will be read again")]
+    [LoggerMessage(
+        4008,
+        LogLevel.Warning,
+        "{CutCount} cuts were not stored; their offsets are not committed and their records will be read again")]
     public static partial void WriterCutsLeft(ILogger logger, long cutCount);
 }

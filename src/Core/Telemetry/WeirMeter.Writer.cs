@@ -45,7 +45,8 @@ public static partial class WeirMeter
 
     /// <summary>Time spent in inserts.</summary>
     public static readonly MetricDefinition WriterInsertSecondsTotal = new(
-        "weir_writer_insert_seconds_total", MetricKind.Counter, "Time that attempts to insert or connect have taken, waits between them aside.");
+        "weir_writer_insert_seconds_total", MetricKind.Counter,
+        "Time that attempts to insert or connect have taken, waits between them aside.");
 
     /// <summary>Cuts that wait.</summary>
     public static readonly MetricDefinition WriterWaitingCuts = new(
