@@ -12,6 +12,9 @@ internal sealed record DemoFacts
     /// <summary>What became of the records, summed over all stored cuts.</summary>
     public required BlockAccount Account { get; init; }
 
+    /// <summary>Records that the load generator sent and the broker acknowledged.</summary>
+    public required long SentCount { get; init; }
+
     /// <summary>Records that ingest read, stored or not.</summary>
     public required long ReadCount { get; init; }
 
@@ -30,8 +33,14 @@ internal sealed record DemoFacts
     /// <summary><c>sum(records)</c> of the first view.</summary>
     public long StoredRecords => RecordsByTable[0].Value;
 
-    /// <summary>True when each record read is folded or in a named loss, and every view holds exactly the records that were folded.</summary>
-    public bool Closes => Account.Closes && ReadCount == Account.ReadCount && RecordsByTable.All(table => table.Value == Account.FoldedCount);
+    /// <summary>
+    /// True when each record sent was read, each record read is folded or in a named loss, and every view holds exactly the
+    /// records that were folded.
+    /// </summary>
+    public bool Closes => SentCount == ReadCount
+        && ReadCount == Account.ReadCount
+        && Account.Closes
+        && RecordsByTable.All(table => table.Value == Account.FoldedCount);
 
     /// <summary>The query of <see cref="TopTalkers"/>; the report shows it.</summary>
     public const string TopTalkersSql = """
@@ -42,7 +51,7 @@ internal sealed record DemoFacts
 
     /// <summary>Asks the stopped pipeline and its sink, which is still open.</summary>
     /// <exception cref="ClickHouseException">A query failed.</exception>
-    public static async Task<DemoFacts> CollectAsync(WeirHost host, RateMeter meter, CancellationToken cancel)
+    public static async Task<DemoFacts> CollectAsync(WeirHost host, long sentCount, RateMeter meter, CancellationToken cancel)
     {
         var rows = new List<KeyValuePair<string, long>>();
         var records = new List<KeyValuePair<string, long>>();
@@ -57,6 +66,7 @@ internal sealed record DemoFacts
         return new DemoFacts
         {
             Account = host.Snapshot().Writer.Stored,
+            SentCount = sentCount,
             ReadCount = host.Snapshot().Ingest.ReadCount,
             RowsByTable = rows,
             RecordsByTable = records,
@@ -81,6 +91,7 @@ internal sealed record DemoFacts
                 ["closes"] = Closes,
             },
             ["rows"] = new JsonObject(RowsByTable.Select(table => KeyValuePair.Create(table.Key, (JsonNode?)table.Value))),
+            ["sent_records"] = SentCount,
             ["stored_records"] = StoredRecords,
             ["records_per_s"] = Math.Round(RecordsPerSecond),
         };

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Spectre.Console;
 using Weir.Host.Commands;
@@ -52,7 +51,7 @@ internal sealed class DemoProgress
     }
 
     /// <summary>Shows the pipeline until the feeder ends or the stop comes.</summary>
-    public async Task FeedAsync(WeirHost host, RateMeter meter, Process feeder, CancellationToken stopping)
+    public async Task FeedAsync(WeirHost host, RateMeter meter, FeederProcess feeder, CancellationToken stopping)
     {
         _context.Output.WriteLine($"… feeding recorded flows for {_feedTime.TotalSeconds:0} s, their times moved to now (Ctrl-C ends it early)");
         var from = _time.GetTimestamp();

@@ -19,6 +19,7 @@ internal static class DemoReport
         output.WriteLine();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The account, at {facts.RecordsPerSecond:N0} records/s"));
         var account = facts.Account;
+        Line(output, "  sent by the load generator", facts.SentCount);
         Line(output, "  read from Kafka", account.ReadCount);
         Line(output, "  = folded into sums", account.FoldedCount);
         Line(output, "  + rejected (did not decode)", account.RejectedCount);
@@ -31,7 +32,7 @@ internal static class DemoReport
         }
 
         output.WriteLine(facts.Closes
-            ? "The account closes: every record read is in each view exactly once, or in a line above."
+            ? "The account closes: every record sent was read, and is in each view exactly once or in a line above."
             : "THE ACCOUNT DOES NOT CLOSE.");
         output.WriteLine();
         var config = Path.Combine(directory, "weir.yaml");
