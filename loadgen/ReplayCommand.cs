@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -21,7 +22,11 @@ internal static class ReplayCommand
     private static readonly Option<int> _recordsPerMessage = new("--records-per-message") { Description = "records in one message", DefaultValueFactory = _ => 200 };
     private static readonly Option<bool> _retime = new("--retime") { Description = "move the times of the records to now" };
     private static readonly Option<string?> _key = new("--key") { Description = "JSON key that chooses the partition, such as ip_dst (default: in turn)" };
-    private static readonly Option<Uri?> _follow = new("--follow") { Description = "admin address of the weir that reads the topic; stays near its position" };
+    private static readonly Option<Uri?> _follow = new("--follow")
+    {
+        Description = "admin address of the weir that reads the topic; stays near its position",
+        CustomParser = ParseFollow, // System.CommandLine has no conversion for addresses.
+    };
     private static readonly Option<long> _ahead = new("--ahead") { Description = "with --follow: most bytes of a partition beyond the position", DefaultValueFactory = _ => 4 * 1024 * 1024 };
     private static readonly Option<bool> _json = new("--json") { Description = "print the totals as JSON, by protocol" };
 
@@ -68,6 +73,17 @@ internal static class ReplayCommand
         PartitionKey = arguments.GetValue(_key),
         AheadBytesMax = arguments.GetValue(_ahead),
     };
+
+    private static Uri? ParseFollow(ArgumentResult result)
+    {
+        if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttp)
+        {
+            return address;
+        }
+
+        result.AddError($"--follow is '{result.Tokens[0].Value}'; allowed: an http address, such as http://127.0.0.1:9526");
+        return null;
+    }
 
     /// <summary>One line a second on stderr, so that stdout holds the totals alone.</summary>
     private static async Task ShowProgressAsync(FlowReplayer replayer, Task run)
