@@ -30,9 +30,7 @@ begun=$(mktemp "$root/.setup/begun.XXXXXX") # A source changed during the build 
 trap 'rm -f "$begun"' EXIT
 # Output directories are made first: their coming would make their parents newer than the stamp.
 mkdir -p "$root/$project/bin" "$root/$project/obj"
-log=$root/.setup/build-$program.log
-if ! dotnet build "$root/$project" -c Release -v quiet -nologo -nodeReuse:false -p:UseSharedCompilation=false > "$log" 2>&1 9>&-; then
-  cat "$log" >&2
+if ! dotnet build "$root/$project" -c Release -v quiet -nologo -clp:NoSummary -nodeReuse:false -p:UseSharedCompilation=false >&2 9>&-; then
   printf 'build: %s was not built; the lines above say why. After a change of tools or packages, "git clean -xdf src loadgen bench" starts afresh.\n' "$program" >&2
   exit 1
 fi
