@@ -1,9 +1,11 @@
+using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
 
 /// <summary>The fields of a protobuf message that a decoder knows, by number; made once, at construction.</summary>
-/// <remarks>Immutable after the last <see cref="Add"/>.</remarks>
+/// <remarks>Thread of the ingest worker. But for a hint it is immutable after the last <see cref="Add"/>.</remarks>
 internal sealed unsafe class ProtoFieldTable
 {
     private const int DirectCount = 128; // The field numbers of goflow2 end at 112.
@@ -13,6 +15,7 @@ internal sealed unsafe class ProtoFieldTable
     private readonly Dictionary<uint, short> _others = []; // Numbers that users have chosen.
     private readonly List<FieldAction> _actionsBuilding = [FieldAction.None];
     private FieldAction[] _actions = [FieldAction.None];
+    private uint _textHint;
 
     /// <summary>Adds an action for a field; a second one for the same field follows the first.</summary>
     /// <exception cref="ArgumentException">Not a field number.</exception>
@@ -55,44 +58,77 @@ internal sealed unsafe class ProtoFieldTable
     /// <param name="strings">For texts.</param>
     public DecodeStatus Read(ref ProtoCursor cursor, ProtoFieldTable? nested, ref FlowState state, byte* row, StringDictionary strings)
     {
-        while (!cursor.IsAtEnd)
+        // The position is kept out of the cursor, in a register, but for what is rare.
+        var position = cursor.Position;
+        var end = cursor.End;
+        while (position < end)
         {
-            var status = cursor.ReadTag(out var field, out var wireType);
-            if (status != DecodeStatus.Ok)
+            DecodeStatus status;
+            uint tag = *position;
+            if (tag < 0x80)
             {
-                return status;
+                position++;
             }
-
-            int index = field < DirectCount ? _direct[field] : _others.GetValueOrDefault(field);
-            if (wireType == WireType.Varint)
+            else if (end - position >= 2 && position[1] < 0x80)
             {
-                status = cursor.ReadVarint(out var number);
-                if (status == DecodeStatus.Ok)
-                {
-                    ref readonly var action = ref _actions[index];
-                    status = FieldWriter.PutNumber(action, number, ref state, row);
-                    if (action.Next >= 0 && status == DecodeStatus.Ok)
-                    {
-                        status = PutNumbers(action.Next, number, ref state, row);
-                    }
-                }
-            }
-            else if (wireType == WireType.Bytes)
-            {
-                status = cursor.ReadBytes(out var bytes);
-                if (index > 0 && status == DecodeStatus.Ok)
-                {
-                    status = PutBytes(index, bytes, nested, ref state, row, strings);
-                }
-            }
-            else if (wireType is WireType.Fixed32 or WireType.Fixed64)
-            {
-                status = cursor.ReadFixed(wireType, out var number);
-                status = status == DecodeStatus.Ok ? PutNumbers(index, number, ref state, row) : status;
+                tag = (tag & 0x7f) | ((uint)position[1] << 7);
+                position += 2;
             }
             else
             {
-                status = index > 0 ? DecodeStatus.Malformed : cursor.Skip(field, wireType);
+                cursor.Position = position;
+                status = cursor.ReadTag(out var longField, out var longType);
+                if (status != DecodeStatus.Ok)
+                {
+                    return status;
+                }
+
+                tag = (longField << 3) | (uint)longType;
+                position = cursor.Position;
+            }
+
+            var field = tag >> 3;
+            int index = field < DirectCount ? _direct[field] : _others.GetValueOrDefault(field);
+            if ((tag & 7) == (uint)WireType.Varint && field != 0)
+            {
+                ulong number;
+                if (position < end && *position < 0x80)
+                {
+                    number = *position++;
+                }
+                else if (Bmi2.X64.IsSupported && end - position >= ProtoCursor.VarintBytesMax && position[8] < 0x80)
+                {
+                    // Up to 9 bytes without a loop: their ends cannot be foreseen, and times in ns have all 9.
+                    var word = *(ulong*)position;
+                    var ends = ~word & 0x8080_8080_8080_8080;
+                    var low = Bmi2.X64.ParallelBitExtract(ends == 0 ? word : word & (ends ^ (ends - 1)), 0x7f7f_7f7f_7f7f_7f7f);
+                    number = ends == 0 ? low | ((ulong)position[8] << 56) : low;
+                    position += ends == 0 ? 9 : (BitOperations.TrailingZeroCount(ends) >> 3) + 1;
+                }
+                else
+                {
+                    cursor.Position = position;
+                    status = cursor.ReadVarint(out number);
+                    if (status != DecodeStatus.Ok)
+                    {
+                        return status;
+                    }
+
+                    position = cursor.Position;
+                }
+
+                ref readonly var action = ref _actions[index];
+                status = FieldWriter.PutNumber(action, number, ref state, row);
+                if (action.Next >= 0 && status == DecodeStatus.Ok)
+                {
+                    status = PutNumbers(action.Next, number, ref state, row);
+                }
+            }
+            else
+            {
+                cursor.Position = position;
+                status = ReadOther(ref cursor, field, (WireType)(tag & 7), index, nested, ref state, row, strings);
+                position = cursor.Position;
             }
 
             if (status != DecodeStatus.Ok)
@@ -101,7 +137,39 @@ internal sealed unsafe class ProtoFieldTable
             }
         }
 
+        cursor.Position = position;
         return DecodeStatus.Ok;
+    }
+
+    private DecodeStatus ReadOther(
+        ref ProtoCursor cursor,
+        uint field,
+        WireType wireType,
+        int index,
+        ProtoFieldTable? nested,
+        ref FlowState state,
+        byte* row,
+        StringDictionary strings)
+    {
+        DecodeStatus status;
+        if (field == 0)
+        {
+            return DecodeStatus.Malformed;
+        }
+
+        if (wireType == WireType.Bytes)
+        {
+            status = cursor.ReadBytes(out var bytes);
+            return index > 0 && status == DecodeStatus.Ok ? PutBytes(index, bytes, nested, ref state, row, strings) : status;
+        }
+
+        if (wireType is WireType.Fixed32 or WireType.Fixed64)
+        {
+            status = cursor.ReadFixed(wireType, out var number);
+            return status == DecodeStatus.Ok ? PutNumbers(index, number, ref state, row) : status;
+        }
+
+        return index > 0 ? DecodeStatus.Malformed : cursor.Skip(field, wireType);
     }
 
     private DecodeStatus PutNumbers(int index, ulong number, ref FlowState state, byte* row)
@@ -131,7 +199,7 @@ internal sealed unsafe class ProtoFieldTable
                     status = FieldWriter.PutAddressText(row, action.Offset, bytes, strings);
                     break;
                 case FieldKind.Text:
-                    status = FieldWriter.PutText(row, action.Offset, bytes, strings);
+                    status = FieldWriter.PutText(row, action.Offset, bytes, strings, ref _textHint);
                     break;
                 case FieldKind.NestedTags when nested is not null:
                     fixed (byte* start = bytes)
