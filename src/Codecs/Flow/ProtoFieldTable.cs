@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using Weir.Core.Model;
 
@@ -64,70 +65,48 @@ internal sealed unsafe class ProtoFieldTable
         while (position < end)
         {
             DecodeStatus status;
-            uint tag = *position;
-            if (tag < 0x80)
-            {
-                position++;
-            }
-            else if (end - position >= 2 && position[1] < 0x80)
-            {
-                tag = (tag & 0x7f) | ((uint)position[1] << 7);
-                position += 2;
-            }
-            else
+            if (!TryReadVarint(ref position, end, out var tag))
             {
                 cursor.Position = position;
-                status = cursor.ReadTag(out var longField, out var longType);
+                status = cursor.ReadVarint(out var longTag);
                 if (status != DecodeStatus.Ok)
                 {
                     return status;
                 }
 
-                tag = (longField << 3) | (uint)longType;
+                tag = longTag;
                 position = cursor.Position;
             }
 
-            var field = tag >> 3;
-            int index = field < DirectCount ? _direct[field] : _others.GetValueOrDefault(field);
-            if ((tag & 7) == (uint)WireType.Varint && field != 0)
+            var field = (uint)(tag >> 3);
+            if (field == 0 || tag > uint.MaxValue)
             {
-                ulong number;
-                if (position < end && *position < 0x80)
-                {
-                    number = *position++;
-                }
-                else if (Bmi2.X64.IsSupported && end - position >= ProtoCursor.VarintBytesMax && position[8] < 0x80)
-                {
-                    // Up to 9 bytes without a loop: their ends cannot be foreseen, and times in ns have all 9.
-                    var word = *(ulong*)position;
-                    var ends = ~word & 0x8080_8080_8080_8080;
-                    var low = Bmi2.X64.ParallelBitExtract(ends == 0 ? word : word & (ends ^ (ends - 1)), 0x7f7f_7f7f_7f7f_7f7f);
-                    number = ends == 0 ? low | ((ulong)position[8] << 56) : low;
-                    position += ends == 0 ? 9 : (BitOperations.TrailingZeroCount(ends) >> 3) + 1;
-                }
-                else
-                {
-                    cursor.Position = position;
-                    status = cursor.ReadVarint(out number);
-                    if (status != DecodeStatus.Ok)
-                    {
-                        return status;
-                    }
+                return DecodeStatus.Malformed;
+            }
 
-                    position = cursor.Position;
-                }
-
-                ref readonly var action = ref _actions[index];
+            int index = field < DirectCount ? _direct[field] : _others.GetValueOrDefault(field);
+            ref readonly var action = ref _actions[index];
+            var wireType = (WireType)(tag & 7);
+            if (wireType == WireType.Varint && TryReadVarint(ref position, end, out var number))
+            {
                 status = FieldWriter.PutNumber(action, number, ref state, row);
                 if (action.Next >= 0 && status == DecodeStatus.Ok)
                 {
                     status = PutNumbers(action.Next, number, ref state, row);
                 }
             }
+            else if (wireType == WireType.Bytes && position < end && *position < 0x80 && *position < end - position)
+            {
+                var bytes = new ReadOnlySpan<byte>(position + 1, *position);
+                position += 1 + bytes.Length;
+                status = action.Kind == FieldKind.Address && action.Next < 0 ? FieldWriter.PutAddress(row, action.Offset, bytes)
+                    : index > 0 ? PutBytes(index, bytes, nested, ref state, row, strings)
+                    : DecodeStatus.Ok;
+            }
             else
             {
                 cursor.Position = position;
-                status = ReadOther(ref cursor, field, (WireType)(tag & 7), index, nested, ref state, row, strings);
+                status = ReadOther(ref cursor, field, wireType, index, nested, ref state, row, strings);
                 position = cursor.Position;
             }
 
@@ -141,6 +120,43 @@ internal sealed unsafe class ProtoFieldTable
         return DecodeStatus.Ok;
     }
 
+    /// <summary>Reads a varint, up to 9 bytes of it without a loop: their ends cannot be foreseen, and times in ns have all 9.</summary>
+    /// <returns>False where the slow way has to judge: at the end of the message, at a varint of 10 bytes, or on another processor.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryReadVarint(ref byte* position, byte* end, out ulong value)
+    {
+        if (position < end && *position < 0x80)
+        {
+            value = *position++;
+            return true;
+        }
+
+        if (end - position >= 2 && position[1] < 0x80)
+        {
+            value = ((uint)position[0] & 0x7f) | ((uint)position[1] << 7);
+            position += 2;
+            return true;
+        }
+
+        value = 0;
+        if (!Bmi2.X64.IsSupported || end - position < ProtoCursor.VarintBytesMax)
+        {
+            return false;
+        }
+
+        var word = *(ulong*)position;
+        var ends = ~word & 0x8080_8080_8080_8080;
+        if (ends == 0 && position[8] >= 0x80)
+        {
+            return false;
+        }
+
+        value = Bmi2.X64.ParallelBitExtract(ends == 0 ? word : word & (ends ^ (ends - 1)), 0x7f7f_7f7f_7f7f_7f7f);
+        value |= ends == 0 ? (ulong)position[8] << 56 : 0;
+        position += ends == 0 ? 9 : (BitOperations.TrailingZeroCount(ends) >> 3) + 1;
+        return true;
+    }
+
     private DecodeStatus ReadOther(
         ref ProtoCursor cursor,
         uint field,
@@ -152,9 +168,10 @@ internal sealed unsafe class ProtoFieldTable
         StringDictionary strings)
     {
         DecodeStatus status;
-        if (field == 0)
+        if (wireType == WireType.Varint)
         {
-            return DecodeStatus.Malformed;
+            status = cursor.ReadVarint(out var value);
+            return status == DecodeStatus.Ok ? PutNumbers(index, value, ref state, row) : status;
         }
 
         if (wireType == WireType.Bytes)
