@@ -137,6 +137,26 @@ internal static unsafe class FieldWriter
         return DecodeStatus.Ok;
     }
 
+    /// <summary>Stores a text that is often the same as the one before: then it is compared, not looked up and checked again.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="offset">Where the id goes; −1 when no view uses it.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="strings">The dictionary of this record.</param>
+    /// <param name="hint">An id that the caller keeps for the next call. Its text decides, so it may be another dictionary's.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static DecodeStatus PutText(byte* row, int offset, ReadOnlySpan<byte> text, StringDictionary strings, ref uint hint)
+    {
+        if (offset >= 0 && hint < (uint)strings.Count && strings.Utf8((int)hint).SequenceEqual(text))
+        {
+            *(uint*)(row + offset) = hint;
+            return DecodeStatus.Ok;
+        }
+
+        var status = PutText(row, offset, text, strings);
+        hint = offset >= 0 && status == DecodeStatus.Ok ? *(uint*)(row + offset) : hint;
+        return status;
+    }
+
     /// <summary>Stores 1 byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DecodeStatus PutU8(byte* row, int offset, ulong number, DecodeStatus above)

@@ -10,7 +10,10 @@ namespace Weir.Codecs.Flow;
 /// </remarks>
 internal abstract unsafe class JsonFlowDecoder : FlowDecoder
 {
+    private const int PatternCount = 64; // Fields of a record that are found by their place; those behind are looked up.
+
     private readonly StreamSchema _schema;
+    private readonly JsonKeyPattern[] _patterns = new JsonKeyPattern[PatternCount];
     private readonly JsonKeyTable _keys = new();
     private readonly RowFinisher _finisher;
     private readonly ulong _samplingRateDefault;
@@ -119,42 +122,73 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
             return cursor.Missing;
         }
 
-        if (!cursor.TryTake((byte)'}'))
+        for (var ordinal = 0; ; ordinal++)
         {
-            do
+            // Agents write the same keys in the same order: the place of a field tells its key, if the bytes agree.
+            ref var pattern = ref _patterns[ordinal & (PatternCount - 1)];
+            int index;
+            if (ordinal < PatternCount && cursor.TryTake(pattern))
             {
-                var status = ReadField(ref cursor, ref state, row, strings);
-                if (status != DecodeStatus.Ok)
+                index = pattern.Action;
+            }
+            else
+            {
+                var from = cursor.Position;
+                if (cursor.TryTake((byte)'}'))
                 {
-                    return status;
+                    break;
+                }
+
+                if (ordinal > 0 && !cursor.TryTake((byte)','))
+                {
+                    return cursor.Missing;
+                }
+
+                var keyStatus = ReadKey(ref cursor, out index);
+                if (keyStatus != DecodeStatus.Ok)
+                {
+                    return keyStatus;
+                }
+
+                if (ordinal < PatternCount)
+                {
+                    pattern = JsonKeyPattern.Of(from, cursor.Position, index);
                 }
             }
-            while (cursor.TryTake((byte)','));
 
-            if (!cursor.TryTake((byte)'}'))
+            var status = ReadField(ref cursor, index, ref state, row, strings);
+            if (status != DecodeStatus.Ok)
             {
-                return cursor.Missing;
+                return status;
             }
         }
 
         return cursor.IsAtEnd ? DecodeStatus.Ok : DecodeStatus.Malformed;
     }
 
-    private DecodeStatus ReadField(ref JsonCursor cursor, ref FlowState state, byte* row, StringDictionary strings)
+    /// <summary>Reads a key, its colon, and the blanks before the value.</summary>
+    private DecodeStatus ReadKey(ref JsonCursor cursor, out int index)
     {
+        index = -1;
         var status = cursor.ReadText(out var key);
         if (status != DecodeStatus.Ok)
         {
             return status;
         }
 
-        var index = FindKey(ref cursor, key);
+        index = FindKey(ref cursor, key);
         if (!cursor.TryTake((byte)':'))
         {
             return cursor.Missing;
         }
 
-        status = cursor.ReadValue(out var value);
+        cursor.SkipBlanks();
+        return DecodeStatus.Ok;
+    }
+
+    private DecodeStatus ReadField(ref JsonCursor cursor, int index, ref FlowState state, byte* row, StringDictionary strings)
+    {
+        var status = cursor.ReadValue(out var value);
         if (index < 0 || status != DecodeStatus.Ok)
         {
             return status;
@@ -171,7 +205,7 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
 
         do
         {
-            var action = _keys.Action(index);
+            ref readonly var action = ref _keys.Action(index);
             status = JsonFieldReader.Apply(action, value, ref state, row, strings);
             index = action.Next;
         }

@@ -17,7 +17,7 @@ internal sealed unsafe class JsonKeyTable
     private const int HashShift = 64 - 9;
 
     private readonly Slot[] _slots = new Slot[SlotCount];
-    private readonly List<FieldAction> _actions = [];
+    private FieldAction[] _actions = [];
     private int _keyCount;
 
     /// <summary>Adds an action for a key; a second one for the same key follows the first.</summary>
@@ -25,8 +25,8 @@ internal sealed unsafe class JsonKeyTable
     public void Add(string key, FieldAction action)
     {
         var bytes = Encoding.UTF8.GetBytes(key);
-        _actions.Add(action);
-        var added = (short)(_actions.Count - 1);
+        _actions = [.. _actions, action];
+        var added = (short)(_actions.Length - 1);
         fixed (byte* start = bytes)
         {
             Words(start, bytes.Length, start + bytes.Length, out var first, out var last);
@@ -75,7 +75,7 @@ internal sealed unsafe class JsonKeyTable
     }
 
     /// <summary>The action of an index that <see cref="Find"/> or <see cref="FieldAction.Next"/> gave.</summary>
-    public FieldAction Action(int index) => _actions[index];
+    public ref readonly FieldAction Action(int index) => ref _actions[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Words(byte* key, int length, byte* readableEnd, out ulong first, out ulong last)

@@ -31,7 +31,8 @@ internal unsafe ref struct ProtoCursor(byte* start, byte* end)
     /// <summary>Depth of groups, which nothing that is alive writes, but which must be passed.</summary>
     public const int GroupDepthMax = 32;
 
-    private const int VarintBytesMax = 10;
+    /// <summary>Longest varint.</summary>
+    public const int VarintBytesMax = 10;
 
     /// <summary>The next byte.</summary>
     public byte* Position = start;

@@ -18,6 +18,9 @@ internal unsafe struct WeirColumn
     /// <summary>First byte of the values.</summary>
     public byte* Data;
 
+    /// <summary>True when no difference of this width can make a bad value: nothing has to be checked record by record.</summary>
+    public bool IsSafe;
+
     /// <summary>True when base + difference may be above 2^64 − 1.</summary>
     public readonly bool MayWrap => Width != 0 && Base > ulong.MaxValue - (Width == 8 ? ulong.MaxValue : (1UL << (Width * 8)) - 1);
 
@@ -271,9 +274,23 @@ internal sealed unsafe class WeirBatchColumns
             return DecodeStatus.LengthOverLimit;
         }
 
-        _known[_knownCount++] = column;
+        ref var known = ref _known[_knownCount++];
+        known = column;
+        var max = column.Width == 8 ? ulong.MaxValue : (1UL << (column.Width * 8)) - 1;
+        known.IsSafe = encoding == WeirBatch.EncodingAddresses
+            || (!column.MayWrap && (column.Width == 0 ? column.Base : column.Base + max) <= Limit(column.Action.Kind)
+                && (column.Action.Kind != FieldKind.TimeSeconds || column.Base > 0));
         return DecodeStatus.Ok;
     }
+
+    private static ulong Limit(FieldKind kind) => kind switch
+    {
+        FieldKind.U8 or FieldKind.Mask or FieldKind.Proto => byte.MaxValue,
+        FieldKind.U16 or FieldKind.Etype or FieldKind.Port => ushort.MaxValue,
+        FieldKind.U32 or FieldKind.TimeSeconds => uint.MaxValue,
+        FieldKind.Mac => FieldWriter.MacMax,
+        _ => ulong.MaxValue,
+    };
 
     private void AddTags(FieldTargets targets)
     {

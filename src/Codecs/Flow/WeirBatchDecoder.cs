@@ -83,7 +83,7 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
         var tile = (byte*)Unsafe.AsPointer(ref _tileMemory[0]);
         Array.Clear(_statuses);
         var hasRates = false;
-        if (_flowsOffset >= 0 && !_columns.HasFlows)
+        if (_flowsOffset >= 0 && !_columns.HasFlows && first == 0)
         {
             _values.AsSpan(0, count).Fill(1);
             Scatter64(tile + _flowsOffset, count);
@@ -96,9 +96,22 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
 
         foreach (ref readonly var column in _columns.Known)
         {
+            // What cannot be bad and is not used needs no look; what is the same for all stays in the tile, unless it is scaled there.
+            if (column.IsSafe && column.Action.Kind != FieldKind.SamplingRate
+                && (column.Action.Offset < 0 || (column.Width == 0 && first > 0 && !IsScaled(column.Action))))
+            {
+                continue;
+            }
+
             if (column.Action.Kind == FieldKind.Address)
             {
                 PutAddresses(column, tile, first, count);
+                continue;
+            }
+
+            if (column.IsSafe && column.Width != 0 && column.Action.Kind != FieldKind.SamplingRate)
+            {
+                Spread(column, tile + column.Action.Offset, first, count);
                 continue;
             }
 
@@ -110,7 +123,7 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
                 continue;
             }
 
-            PutNumbers(column.Action, tile, count);
+            PutNumbers(column.Action, column.IsSafe, tile, count);
         }
 
         if (hasRates)
@@ -178,54 +191,102 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
         return id == TextInvalid ? DecodeStatus.InvalidUtf8 : DecodeStatus.Ok;
     }
 
+    /// <summary>Puts the numbers of a safe column into the rows in one pass.</summary>
+    private void Spread(in WeirColumn column, byte* to, int first, int count)
+    {
+        var storedBytes = column.Action.Kind switch
+        {
+            FieldKind.U8 or FieldKind.Mask or FieldKind.Proto => sizeof(byte),
+            FieldKind.U16 or FieldKind.Etype or FieldKind.Port => sizeof(ushort),
+            FieldKind.U32 => sizeof(uint),
+            _ => sizeof(ulong),
+        };
+        var data = column.Data + ((long)first * column.Width);
+        switch (column.Width)
+        {
+            case 1:
+                Spread(new ReadOnlySpan<byte>(data, count), column.Base, storedBytes, to);
+                break;
+            case 2:
+                Spread(new ReadOnlySpan<ushort>(data, count), column.Base, storedBytes, to);
+                break;
+            case 4:
+                Spread(new ReadOnlySpan<uint>(data, count), column.Base, storedBytes, to);
+                break;
+            default:
+                Spread(new ReadOnlySpan<ulong>(data, count), column.Base, storedBytes, to);
+                break;
+        }
+    }
+
+    private void Spread<T>(ReadOnlySpan<T> from, ulong numberBase, int storedBytes, byte* to)
+        where T : unmanaged, System.Numerics.IBinaryInteger<T>
+    {
+        var rowBytes = _rowBytes;
+        foreach (var difference in from)
+        {
+            var value = numberBase + ulong.CreateTruncating(difference);
+            switch (storedBytes) // The same each time, so it is foreseen.
+            {
+                case sizeof(ulong):
+                    *(ulong*)to = value;
+                    break;
+                case sizeof(uint):
+                    *(uint*)to = (uint)value;
+                    break;
+                case sizeof(ushort):
+                    *(ushort*)to = (ushort)value;
+                    break;
+                default:
+                    *to = (byte)value;
+                    break;
+            }
+
+            to += rowBytes;
+        }
+    }
+
     /// <summary>Brings the numbers of a column to 64 bits.</summary>
     private void Widen(in WeirColumn column, int first, int count)
     {
-        var values = _values;
-        var numberBase = column.Base;
+        var values = _values.AsSpan(0, count);
+        var data = column.Data + ((long)first * column.Width);
         switch (column.Width)
         {
             case 0:
-                values.AsSpan(0, count).Fill(numberBase);
+                values.Fill(column.Base);
                 return;
             case 1:
-                for (var index = 0; index < count; index++)
-                {
-                    values[index] = numberBase + column.Data[first + index];
-                }
-
+                Widen(new ReadOnlySpan<byte>(data, count), column.Base, values);
                 break;
             case 2:
-                for (var index = 0; index < count; index++)
-                {
-                    values[index] = numberBase + ((ushort*)column.Data)[first + index];
-                }
-
+                Widen(new ReadOnlySpan<ushort>(data, count), column.Base, values);
                 break;
             case 4:
-                for (var index = 0; index < count; index++)
-                {
-                    values[index] = numberBase + ((uint*)column.Data)[first + index];
-                }
-
+                Widen(new ReadOnlySpan<uint>(data, count), column.Base, values);
                 break;
             default:
-                for (var index = 0; index < count; index++)
-                {
-                    values[index] = numberBase + ((ulong*)column.Data)[first + index];
-                }
-
+                Widen(new ReadOnlySpan<ulong>(data, count), column.Base, values);
                 break;
         }
 
         if (column.MayWrap)
         {
-            MarkAll(count, DecodeStatus.NumberOutOfRange, 0, numberBase);
+            MarkAll(count, DecodeStatus.NumberOutOfRange, 0, column.Base);
+        }
+    }
+
+    private static void Widen<T>(ReadOnlySpan<T> from, ulong numberBase, Span<ulong> to)
+        where T : unmanaged, System.Numerics.IBinaryInteger<T>
+    {
+        for (var index = 0; index < from.Length && index < to.Length; index++)
+        {
+            to[index] = numberBase + ulong.CreateTruncating(from[index]);
         }
     }
 
     /// <summary>Stores the widened numbers, and marks the records whose number its tag or meter cannot hold.</summary>
-    private void PutNumbers(in FieldAction action, byte* tile, int count)
+    private void PutNumbers(in FieldAction action, bool isSafe, byte* tile, int count)
     {
         var isUsed = action.Offset >= 0;
         var to = tile + action.Offset;
@@ -233,35 +294,39 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
         {
             case FieldKind.TimeSeconds:
                 Scatter64(to, count);
-                MarkAll(count, DecodeStatus.TimeMissing, ulong.MaxValue, 1);
-                Check(count, uint.MaxValue, DecodeStatus.TimeOutOfRange);
+                if (!isSafe)
+                {
+                    MarkAll(count, DecodeStatus.TimeMissing, ulong.MaxValue, 1);
+                    Check(count, uint.MaxValue, DecodeStatus.TimeOutOfRange);
+                }
+
                 return;
             case FieldKind.U8 or FieldKind.Mask or FieldKind.Proto:
-                Check(count, byte.MaxValue, action.Kind == FieldKind.Proto ? DecodeStatus.ProtocolUnknown : DecodeStatus.NumberOutOfRange);
-                for (var index = 0; isUsed && index < count; index++, to += _rowBytes)
+                CheckUnless(isSafe, count, byte.MaxValue, action.Kind == FieldKind.Proto ? DecodeStatus.ProtocolUnknown : DecodeStatus.NumberOutOfRange);
+                if (isUsed)
                 {
-                    *to = (byte)_values[index];
+                    Scatter8(to, count);
                 }
 
                 return;
             case FieldKind.U16 or FieldKind.Etype or FieldKind.Port:
-                Check(count, ushort.MaxValue, action.Kind == FieldKind.Port ? DecodeStatus.PortOutOfRange : DecodeStatus.NumberOutOfRange);
-                for (var index = 0; isUsed && index < count; index++, to += _rowBytes)
+                CheckUnless(isSafe, count, ushort.MaxValue, action.Kind == FieldKind.Port ? DecodeStatus.PortOutOfRange : DecodeStatus.NumberOutOfRange);
+                if (isUsed)
                 {
-                    *(ushort*)to = (ushort)_values[index];
+                    Scatter16(to, count);
                 }
 
                 return;
             case FieldKind.U32:
-                Check(count, uint.MaxValue, DecodeStatus.NumberOutOfRange);
-                for (var index = 0; isUsed && index < count; index++, to += _rowBytes)
+                CheckUnless(isSafe, count, uint.MaxValue, DecodeStatus.NumberOutOfRange);
+                if (isUsed)
                 {
-                    *(uint*)to = (uint)_values[index];
+                    Scatter32(to, count);
                 }
 
                 return;
             case FieldKind.Mac:
-                Check(count, FieldWriter.MacMax, DecodeStatus.NumberOutOfRange);
+                CheckUnless(isSafe, count, FieldWriter.MacMax, DecodeStatus.NumberOutOfRange);
                 goto default;
             default:
                 if (isUsed)
@@ -273,14 +338,47 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
         }
     }
 
+    private void Scatter8(byte* to, int count)
+    {
+        var rowBytes = _rowBytes;
+        foreach (var value in _values.AsSpan(0, count))
+        {
+            *(byte*)to = (byte)value;
+            to += rowBytes;
+        }
+    }
+
+    private void Scatter16(byte* to, int count)
+    {
+        var rowBytes = _rowBytes;
+        foreach (var value in _values.AsSpan(0, count))
+        {
+            *(ushort*)to = (ushort)value;
+            to += rowBytes;
+        }
+    }
+
+    private void Scatter32(byte* to, int count)
+    {
+        var rowBytes = _rowBytes;
+        foreach (var value in _values.AsSpan(0, count))
+        {
+            *(uint*)to = (uint)value;
+            to += rowBytes;
+        }
+    }
+
     private void Scatter64(byte* to, int count)
     {
+        var rowBytes = _rowBytes;
         foreach (var value in _values.AsSpan(0, count))
         {
             *(ulong*)to = value;
-            to += _rowBytes;
+            to += rowBytes;
         }
     }
+
+    private bool IsScaled(in FieldAction action) => action.Offset == _packetsOffset || action.Offset == _bytesOffset;
 
     private void PutAddresses(in WeirColumn column, byte* tile, int first, int count)
     {
@@ -321,6 +419,14 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
 
     private static bool TryScale(byte* row, int offset, ulong rate) =>
         offset < 0 || Math.BigMul(*(ulong*)(row + offset), rate, out *(ulong*)(row + offset)) == 0;
+
+    private void CheckUnless(bool isSafe, int count, ulong max, DecodeStatus above)
+    {
+        if (!isSafe)
+        {
+            Check(count, max, above);
+        }
+    }
 
     /// <summary>Marks the records whose number is above <paramref name="max"/>; one pass where none is.</summary>
     private void Check(int count, ulong max, DecodeStatus above)

@@ -136,7 +136,12 @@ public sealed class WeirBatchWriter
             max = Math.Max(max, value);
         }
 
-        var width = (max - min) switch { 0 => 0, <= byte.MaxValue => 1, <= ushort.MaxValue => 2, <= uint.MaxValue => 4, _ => 8 };
+        var width = WidthOf(max - min);
+        if (width == WidthOf(max))
+        {
+            min = 0; // A base that saves nothing keeps the reader from seeing at once that no value can be too large.
+        }
+
         var to = ReserveColumn(id, encoding, width, width * values.Length, min);
         for (var index = 0; index < values.Length; index++)
         {
@@ -272,6 +277,9 @@ public sealed class WeirBatchWriter
         0x20d => record.SamplingRate,
         _ => throw new ArgumentOutOfRangeException(nameof(id), id, "Not a column of numbers."),
     };
+
+    private static int WidthOf(ulong value) =>
+        value switch { 0 => 0, <= byte.MaxValue => 1, <= ushort.MaxValue => 2, <= uint.MaxValue => 4, _ => 8 };
 
     private Span<byte> ReserveColumn(int id, byte encoding, int width, int dataBytes, ulong numberBase)
     {
