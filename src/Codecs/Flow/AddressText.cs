@@ -154,12 +154,7 @@ internal static unsafe class AddressText
             }
 
             var start = position;
-            uint group = 0;
-            for (; position < text.Length && HexDigit(text[position]) is >= 0 and var digit; position++)
-            {
-                group = (group << 4) | (uint)digit;
-            }
-
+            var group = ReadGroup(text, ref position);
             if (position < text.Length && text[position] == '.')
             {
                 if (groupCount > GroupCount - 2 || !TryParseIpv4(text[start..], out var tail))
@@ -201,6 +196,17 @@ internal static unsafe class AddressText
         }
 
         return TryPutGroups(groups, groupCount, gapAt, to);
+    }
+
+    private static uint ReadGroup(ReadOnlySpan<byte> text, ref int position)
+    {
+        uint group = 0;
+        for (; position < text.Length && HexDigit(text[position]) is >= 0 and var digit; position++)
+        {
+            group = (group << 4) | (uint)digit;
+        }
+
+        return group;
     }
 
     private static bool TryPutGroups(ushort* groups, int groupCount, int gapAt, byte* to)

@@ -181,7 +181,8 @@ internal static unsafe class JsonFieldReader
         var slash = text.IndexOf((byte)'/');
         if (slash < 0 && (text.IsEmpty || !char.IsAsciiDigit((char)text[0])))
         {
-            return FieldWriter.PutU8(row, offset, 0, DecodeStatus.NumberOutOfRange); // goflow2 writes "invalid Prefix" where it has no address.
+            // goflow2 writes "invalid Prefix" where it has no address.
+            return FieldWriter.PutU8(row, offset, 0, DecodeStatus.NumberOutOfRange);
         }
 
         var status = NumberText.Parse(text[(slash + 1)..], out var bits);

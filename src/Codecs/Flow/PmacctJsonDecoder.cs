@@ -13,7 +13,8 @@ namespace Weir.Codecs.Flow;
 /// field of a flow, is a marker. A record without a sampling rate is taken as not sampled.
 /// </para>
 /// </remarks>
-internal sealed unsafe class PmacctJsonDecoder(StreamSchema schema) : JsonFlowDecoder(new FieldTargets(schema), Keys(new FieldTargets(schema)))
+internal sealed unsafe class PmacctJsonDecoder(StreamSchema schema)
+    : JsonFlowDecoder(new FieldTargets(schema), Keys(new FieldTargets(schema)))
 {
     private const int StampInserted = 0;
     private const int Start = 1;

@@ -302,7 +302,8 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
 
                 return;
             case FieldKind.U8 or FieldKind.Mask or FieldKind.Proto:
-                CheckUnless(isSafe, count, byte.MaxValue, action.Kind == FieldKind.Proto ? DecodeStatus.ProtocolUnknown : DecodeStatus.NumberOutOfRange);
+                var above8 = action.Kind == FieldKind.Proto ? DecodeStatus.ProtocolUnknown : DecodeStatus.NumberOutOfRange;
+                CheckUnless(isSafe, count, byte.MaxValue, above8);
                 if (isUsed)
                 {
                     Scatter8(to, count);
@@ -310,7 +311,8 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
 
                 return;
             case FieldKind.U16 or FieldKind.Etype or FieldKind.Port:
-                CheckUnless(isSafe, count, ushort.MaxValue, action.Kind == FieldKind.Port ? DecodeStatus.PortOutOfRange : DecodeStatus.NumberOutOfRange);
+                var above16 = action.Kind == FieldKind.Port ? DecodeStatus.PortOutOfRange : DecodeStatus.NumberOutOfRange;
+                CheckUnless(isSafe, count, ushort.MaxValue, above16);
                 if (isUsed)
                 {
                     Scatter16(to, count);
