@@ -30,7 +30,9 @@ begun=$(mktemp "$root/.setup/begun.XXXXXX") # A source changed during the build 
 trap 'rm -f "$begun"' EXIT
 # Output directories are made first: their coming would make their parents newer than the stamp.
 mkdir -p "$root/$project/bin" "$root/$project/obj"
-if ! dotnet build "$root/$project" -c Release -v quiet -nologo -clp:NoSummary -nodeReuse:false -p:UseSharedCompilation=false >&2 9>&-; then
+log=$root/.setup/build-$program.log # dotnet writes a summary even when it is told to be quiet.
+if ! dotnet build "$root/$project" -c Release -v quiet -nologo -nodeReuse:false -p:UseSharedCompilation=false > "$log" 2>&1 9>&-; then
+  cat "$log" >&2
   printf 'build: %s was not built; the lines above say why. After a change of tools or packages, "git clean -xdf src loadgen bench" starts afresh.\n' "$program" >&2
   exit 1
 fi

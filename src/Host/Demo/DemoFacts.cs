@@ -44,9 +44,10 @@ internal sealed record DemoFacts
 
     /// <summary>The query of <see cref="TopTalkers"/>; the report shows it.</summary>
     public const string TopTalkersSql = """
-        SELECT src_addr, dst_addr, dst_port, proto, sum(bytes) AS bytes, sum(packets) AS packets, sum(flows) AS flows
+        SELECT replaceOne(toString(src_addr), '::ffff:', '') AS src, replaceOne(toString(dst_addr), '::ffff:', '') AS dst,
+            dst_port AS port, proto, formatReadableSize(sum(bytes)) AS bytes, sum(packets) AS packets, sum(flows) AS flows
         FROM edge_1s WHERE time > (SELECT max(time) FROM edge_1s) - 60
-        GROUP BY src_addr, dst_addr, dst_port, proto ORDER BY bytes DESC LIMIT 10
+        GROUP BY src_addr, dst_addr, dst_port, proto ORDER BY sum(edge_1s.bytes) DESC LIMIT 10
         """;
 
     /// <summary>Asks the stopped pipeline and its sink, which is still open.</summary>
