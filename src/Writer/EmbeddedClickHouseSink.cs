@@ -156,6 +156,7 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
             $"--primary_index_cache_size={CacheBytes}",
             $"--index_mark_cache_size={CacheBytes}",
             "--background_pool_size=1",
+            "--log-level=none", // On a terminal the engine would write to it, across whatever is shown there.
         ];
         try
         {
