@@ -1,4 +1,5 @@
 using Weir.Core.Queues;
+using Weir.Tests.Support;
 using Xunit;
 
 namespace Weir.Tests.Core;
@@ -112,11 +113,14 @@ public class StageQueueTests
     }
 
     [Fact]
-    public void Producers_that_wait_are_woken_by_room_and_their_wait_is_counted()
+    public void Producers_that_wait_are_woken_by_room_and_their_wait_is_counted_while_it_lasts()
     {
         var queue = new StageQueue<Item>("test", 0, FullPolicy.Block, 10, 10);
-        queue.Enqueue(new Item(0, 10), 10);
+        Assert.True(queue.Enqueue(new Item(0, 10), 10));
         var producers = Enumerable.Range(1, 3).Select(number => InThread(() => Assert.True(queue.Enqueue(new Item(number, 10), 10)))).ToList();
+        Eventually.True(() => queue.Snapshot().ProducerWait > TimeSpan.Zero, "the wait shows before it ends");
+        var waited = queue.Snapshot().ProducerWait;
+        Eventually.True(() => queue.Snapshot().ProducerWait > waited, "the wait grows");
 
         var items = new List<Item>();
         while (items.Count < 4 && queue.TryDequeue(_deadline, out var item, out _))
@@ -127,6 +131,9 @@ public class StageQueueTests
         Assert.All(producers, producer => Assert.True(producer.Join(_deadline)));
         Assert.Equal([0, 1, 2, 3], items.Select(item => item.Number).Order());
         Assert.Equal(0, queue.Snapshot().DroppedCount);
+        var ended = queue.Snapshot().ProducerWait;
+        Assert.True(ended > waited);
+        Assert.Equal(ended, queue.Snapshot().ProducerWait);
     }
 
     [Fact]

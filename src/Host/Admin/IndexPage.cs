@@ -18,6 +18,7 @@ internal static class IndexPage
     [
         ("healthz", "alive, or why not"), ("readyz", "assigned and writing, or why not"), ("metrics", "Prometheus text"),
         ("queues", "every queue as JSON"),
+        ("positions", "how far each partition is read and stored, as JSON"),
     ];
 
     /// <summary>The page.</summary>
