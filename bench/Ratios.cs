@@ -19,8 +19,12 @@ internal static class Ratios
 
     private static readonly Dictionary<string, Action> _suites = new()
     {
+        ["decode"] = DecodeBench.MeasureRatios,
         ["fold"] = FoldTableBench.MeasureRatios,
         ["queue"] = StageQueueBench.MeasureRatios,
+        ["sort"] = SortBench.MeasureRatios,
+        ["transpose"] = TransposeBench.MeasureRatios,
+        ["compression"] = CompressionBench.MeasureRatios,
     };
 
     /// <summary>Runs the suites named, or all.</summary>

@@ -87,6 +87,22 @@ public unsafe class SortBench
         return Checksum;
     }
 
+    /// <summary>Both sorts in turns; each returns a checksum of the order.</summary>
+    internal static void MeasureRatios()
+    {
+        foreach (var rowCount in (int[])[10_000, 100_000, 1_000_000])
+        {
+            var bench = new SortBench { RowCount = rowCount };
+            bench.Setup();
+            Ratios.Measure(
+                FormattableString.Invariant($"sort of {rowCount:N0} rows, a row"),
+                rowCount,
+                new Peer("Array.Sort with a full comparison", bench.Array_Sort),
+                new Peer("radix on prefixes", bench.Radix_on_prefixes));
+            bench.Cleanup();
+        }
+    }
+
     private ulong LastWord(int index) => _keys[((nint)index * _plan.Stride) + _plan.Words - 1];
 
     private sealed class KeyComparer(ulong* keys, int stride, int words) : IComparer<int>

@@ -62,6 +62,22 @@ public unsafe class TransposeBench
     [Benchmark]
     public ulong In_tiles() => _encoder.Transpose(_rows.Rows, _rows.Count, _block.Start);
 
+    /// <summary>Both ways in turns; each returns the sum of the first meter.</summary>
+    internal static void MeasureRatios()
+    {
+        foreach (var rowCount in (int[])[10_000, 100_000, 1_000_000])
+        {
+            var bench = new TransposeBench { RowCount = rowCount };
+            bench.Setup();
+            Ratios.Measure(
+                FormattableString.Invariant($"{rowCount:N0} sorted rows to columns, a row"),
+                rowCount,
+                new Peer("a column at a time", bench.Column_at_a_time),
+                new Peer("in tiles", bench.In_tiles));
+            bench.Cleanup();
+        }
+    }
+
     private static ulong Sum(ulong* column, int count)
     {
         var sum = 0UL;
