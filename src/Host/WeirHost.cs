@@ -61,12 +61,22 @@ internal sealed class WeirHost : IAsyncDisposable
         _builder = new BlockBuilder(Schema, options.Writer, Budget);
         _cuts = new StageQueue<Cut>(BlockWriter.QueueName, 0, FullPolicy.Block, CutQueueRecords, recordsPerChunk: RecordChunk.RecordsMax);
         _writer = new BlockWriter(
-            _cuts, _builder.Build, Sink, Schema, options.Writer, time, new Random(), cut => _source!.Stored(cut), Fault, logs.CreateLogger("weir.writer"));
+            _cuts,
+            _builder.Build,
+            Sink,
+            Schema,
+            options.Writer,
+            time,
+            new Random(),
+            cut => _source!.Stored(cut),
+            Fault,
+            logs.CreateLogger("weir.writer"));
 
         var queue = options.Aggregation;
         _queuedShards = [.. Enumerable.Range(0, queue.Workers).Select(
             index => new QueuedShard(index, queue.QueuePolicy, queue.QueueCapacityRecords, _chunks))];
-        _workers = [.. Enumerable.Range(0, Math.Max(queue.Workers, 1)).Select(index => CreateWorker(index, logs.CreateLogger("weir.aggregation")))];
+        var foldLogger = logs.CreateLogger("weir.aggregation");
+        _workers = [.. Enumerable.Range(0, Math.Max(queue.Workers, 1)).Select(index => CreateWorker(index, foldLogger))];
         IShard[] shards = _queuedShards.Length > 0 ? _queuedShards : _workers;
 
         _source = new KafkaSource(
@@ -114,7 +124,8 @@ internal sealed class WeirHost : IAsyncDisposable
         await _admin.StartAsync(cancel);
         if (_options.Writer.EmbeddedPath is { } directory)
         {
-            await SinkStore.ConnectAsync(Sink, _options, cancel); // At once: a store that another process holds does not come free by waiting.
+            // At once: a store that another process holds does not come free by waiting.
+            await SinkStore.ConnectAsync(Sink, _options, cancel);
             AdminFile.Write(directory, AdminUrl);
             _hasAdminFile = true;
         }
@@ -136,7 +147,9 @@ internal sealed class WeirHost : IAsyncDisposable
             AdminUrl.AbsoluteUri);
     }
 
-    /// <summary>Reads no more, stores and commits what was read, and ends all stages, within <see cref="WeirOptions.ShutdownTimeout"/>.</summary>
+    /// <summary>
+    /// Reads no more, stores and commits what was read, and ends all stages, within <see cref="WeirOptions.ShutdownTimeout"/>.
+    /// </summary>
     /// <returns>True when everything that was read is stored and committed; what is not will be read again.</returns>
     public async Task<bool> StopAsync()
     {
@@ -214,7 +227,9 @@ internal sealed class WeirHost : IAsyncDisposable
         Health = Health,
         Account = () => _writer.Snapshot().Stored,
         Positions = () => _source.Snapshot().Partitions,
-        Query = _options.Writer.EmbeddedPath is null ? null : (sql, format, output, cancel) => SinkStore.QueryAsync(Sink, sql, format, output, cancel),
+        Query = _options.Writer.EmbeddedPath is null
+            ? null
+            : (sql, format, output, cancel) => SinkStore.QueryAsync(Sink, sql, format, output, cancel),
     };
 
     private IReadOnlyList<QueueSnapshot> Queues() => [.. _queuedShards.Select(shard => shard.Queue.Snapshot()), _cuts.Snapshot()];

@@ -53,7 +53,8 @@ internal sealed class DemoProgress
     /// <summary>Shows the pipeline until the feeder ends or the stop comes.</summary>
     public async Task FeedAsync(WeirHost host, RateMeter meter, FeederProcess feeder, CancellationToken stopping)
     {
-        _context.Output.WriteLine($"… feeding recorded flows for {_feedTime.TotalSeconds:0} s, their times moved to now (Ctrl-C ends it early)");
+        _context.Output.WriteLine(
+            $"… feeding recorded flows for {_feedTime.TotalSeconds:0} s, their times moved to now (Ctrl-C ends it early)");
         var from = _time.GetTimestamp();
         bool IsOver() => feeder.HasExited || stopping.IsCancellationRequested || host.Faulted.IsCompleted;
         if (_context.IsOutputTerminal)
@@ -89,14 +90,18 @@ internal sealed class DemoProgress
 
     private Table Table(HostSnapshot snapshot, WeirHost host, RateMeter meter, TimeSpan elapsed)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumn("stage").AddColumn("what").AddColumn(new TableColumn("now").RightAligned());
+        var table = new Table().Border(TableBorder.Rounded);
+        table.AddColumn("stage").AddColumn("what").AddColumn(new TableColumn("now").RightAligned());
         table.Title = new TableTitle($"weir demo  {elapsed.TotalSeconds:0} of {_feedTime.TotalSeconds:0} s");
         table.AddRow("ingest", "records/s of pmacct JSON", Bold(meter.Present.ToString("N0", CultureInfo.InvariantCulture)));
         table.AddRow("", "records read", Count(snapshot.Ingest.ReadCount));
         table.AddRow("", "rejected, late", $"{Count(snapshot.Ingest.RejectedCount)}, {Count(snapshot.Ingest.LateCount)}");
         foreach (var queue in snapshot.Queues)
         {
-            table.AddRow("queue", Markup.Escape($"{queue.Name}[{queue.Index}] depth (deepest), records"), $"{Count(queue.Depth)} ({Count(queue.DepthMax)})");
+            table.AddRow(
+                "queue",
+                Markup.Escape($"{queue.Name}[{queue.Index}] depth (deepest), records"),
+                $"{Count(queue.Depth)} ({Count(queue.DepthMax)})");
         }
 
         table.AddRow("aggregation", "series open", Count(OpenSeries(snapshot)));

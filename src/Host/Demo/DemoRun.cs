@@ -5,7 +5,9 @@ using Weir.Ingest;
 
 namespace Weir.Host.Demo;
 
-/// <summary><c>weir demo</c>: an embedded broker, real flow records replayed into it by <c>weir-loadgen</c>, the pipeline, an embedded ClickHouse.</summary>
+/// <summary>
+/// <c>weir demo</c>: an embedded broker, real flow records replayed into it by <c>weir-loadgen</c>, the pipeline, an embedded ClickHouse.
+/// </summary>
 /// <remarks>
 /// The pipeline is the one of <c>weir run</c>, built by the same composition root from an ordinary configuration, which is left
 /// beside the data. The load generator is a process of its own, so that the figures are the pipeline's.
@@ -39,7 +41,8 @@ internal sealed class DemoRun(DemoSettings settings, CommandContext context, Tim
         await host.StartAsync(stopping);
 
         var progress = new DemoProgress(context, settings.Seconds, time);
-        await progress.ShowAsync(host, "joining the consumer group", () => host.Snapshot().Ingest.Partitions.Count == PartitionCount, _assignTimeout, stopping);
+        bool IsAssigned() => host.Snapshot().Ingest.Partitions.Count == PartitionCount;
+        await progress.ShowAsync(host, "joining the consumer group", IsAssigned, _assignTimeout, stopping);
 
         using var feeder = FeederProcess.Start(loadgen, [
             "replay", fixture, "--bootstrap", broker.Bootstrap, "--topic", Topic, "--retime", "--follow", host.AdminUrl.AbsoluteUri,
@@ -50,7 +53,8 @@ internal sealed class DemoRun(DemoSettings settings, CommandContext context, Tim
         var sentCount = await feeder.StopAsync();
         if (!host.Faulted.IsCompleted)
         {
-            await progress.ShowAsync(host, "reading what is left", () => host.Snapshot().Ingest.ReadCount >= sentCount, _catchUpTimeout, CancellationToken.None);
+            bool IsCaughtUp() => host.Snapshot().Ingest.ReadCount >= sentCount;
+            await progress.ShowAsync(host, "reading what is left", IsCaughtUp, _catchUpTimeout, CancellationToken.None);
         }
 
         var isDrained = await host.StopAsync();
@@ -125,6 +129,7 @@ internal sealed class DemoRun(DemoSettings settings, CommandContext context, Tim
             : Path.Combine(AppContext.BaseDirectory, "weir-loadgen.dll");
         return File.Exists(path)
             ? path
-            : throw new CommandException($"the load generator is not at {path}; start the demonstration with ./demo, or set {LoadgenVariable} to weir-loadgen.dll");
+            : throw new CommandException(
+                $"the load generator is not at {path}; start the demonstration with ./demo, or set {LoadgenVariable} to weir-loadgen.dll");
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Weir.Host.Commands;
@@ -55,7 +54,7 @@ internal sealed partial class FeederProcess : IDisposable
         catch (OperationCanceledException)
         {
             _process.Kill();
-            throw new CommandException(string.Create(CultureInfo.InvariantCulture, $"the load generator did not stop within {_stopTimeout.TotalSeconds:0} s"));
+            throw new CommandException($"the load generator did not stop within {(int)_stopTimeout.TotalSeconds} s");
         }
 
         if (_process.ExitCode != 0)
