@@ -128,7 +128,7 @@ public sealed partial class KafkaSource
         if (givenUp.Count > 0)
         {
             leaving.RemoveAll(givenUp.Contains);
-            WeirLog.PartitionsGivenUp(_logger, givenUp.Count, timeout, Names(givenUp));
+            WeirLog.PartitionsGivenUp(_logger, givenUp.Count, timeout.TotalSeconds, Names(givenUp));
         }
 
         return givenUp.Count == 0;

@@ -45,6 +45,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     private SchemaPlan? _plan;
     private DateTimeOffset _retentionAt;
     private int _threadsLeft = 2;
+    private long _leftCount; // Cuts that a thread held when it ended; read after both have.
     private bool _isStarted;
 
     /// <summary>Prepares the stage; nothing runs before <see cref="Start"/>.</summary>
@@ -132,7 +133,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             await Completion.ConfigureAwait(false);
         }
 
-        var leftCount = 0L;
+        var leftCount = Volatile.Read(ref _leftCount);
         while (_built.TryTake(out var built))
         {
             End(built);
@@ -223,6 +224,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         }
         catch
         {
+            Interlocked.Increment(ref _leftCount);
             End(built);
             throw;
         }
@@ -254,6 +256,11 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             {
                 _counters.CutStored(built.Cut, built.Account, _time.GetUtcNow());
             }
+        }
+        catch
+        {
+            Interlocked.Increment(ref _leftCount);
+            throw;
         }
         finally
         {

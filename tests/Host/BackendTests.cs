@@ -45,7 +45,7 @@ public sealed class BackendTests : IDisposable
         try
         {
             var options = new WeirOptions() with { Writer = new WeirOptions().Writer with { Url = null, EmbeddedPath = store } };
-            await Poll.UntilAsync("the lock is seen", async () =>
+            await Eventually.TrueAsync(async () =>
             {
                 try
                 {
@@ -56,7 +56,7 @@ public sealed class BackendTests : IDisposable
                 {
                     return error.IsHeld;
                 }
-            });
+            }, "the lock is seen");
         }
         finally
         {
@@ -89,7 +89,7 @@ public sealed class BackendTests : IDisposable
         };
         start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(Environment.ProcessPath);
         using var process = Process.Start(start)!;
-        await Poll.UntilAsync("the broker is ready", () => File.Exists(file) || process.HasExited);
+        await Eventually.TrueAsync(() => File.Exists(file) || process.HasExited, "the broker is ready");
         var bootstrap = await File.ReadAllTextAsync(file);
         var report = KafkaProbe.Probe(new Weir.Ingest.IngestOptions { Bootstrap = bootstrap }, TimeSpan.FromSeconds(20));
 

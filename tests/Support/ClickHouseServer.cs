@@ -13,6 +13,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
     /// <summary>The password of <c>weir</c> and <c>reader</c>; no message may ever hold it.</summary>
     public const string Password = "geheim-8931";
 
+    private static readonly TimeSpan _startTimeout = TimeSpan.FromSeconds(60);
     private static int _databaseCount;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-clickhouse-").FullName;
@@ -55,7 +56,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        await Poll.UntilAsync("clickhouse-server answers", IsUpAsync);
+        await Eventually.TrueAsync(IsUpAsync, "clickhouse-server answers", _startTimeout);
     }
 
     /// <summary>Ends it as an administrator does.</summary>
@@ -91,7 +92,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
         _client.Dispose();
         if (_process is { HasExited: false })
         {
-            await StopAsync();
+            await KillAsync(); // Its data goes too; a server that hangs must not hold the tests up, or outlive them.
         }
 
         _process?.Dispose();

@@ -27,15 +27,15 @@ public sealed class BlockWriterTests(ClickHouseServer server) : IClassFixture<Cl
         await using var writer = NewWriter(sink, options);
         writer.Start();
         Offer(0, 10);
-        await Poll.UntilAsync("the server is missed", () => _logger.Count(4002) > 0);
+        await Eventually.TrueAsync(() => _logger.Count(4002) > 0, "the server is missed");
         Assert.False(writer.Snapshot().IsWriting);
 
         await server.StartAsync();
-        await Poll.UntilAsync("ten cuts are stored", () => _stored.Count == 10);
+        await Eventually.TrueAsync(() => _stored.Count == 10, "ten cuts are stored");
         Assert.True(writer.Snapshot().IsWriting);
         await server.KillAsync();
         Offer(10, 10);
-        await Poll.UntilAsync("the server is missed again", () => writer.Snapshot().LastError is not null);
+        await Eventually.TrueAsync(() => writer.Snapshot().LastError is not null, "the server is missed again");
         var waiting = writer.Snapshot();
         await server.StartAsync();
         await writer.DrainAsync(default);
@@ -77,7 +77,7 @@ public sealed class BlockWriterTests(ClickHouseServer server) : IClassFixture<Cl
         await using var writer = NewWriter(sink, options);
         writer.Start();
         Offer(0, 1);
-        await Poll.UntilAsync("a cut is stored", () => _stored.Count == 1);
+        await Eventually.TrueAsync(() => _stored.Count == 1, "a cut is stored");
         await server.RunAsync($"DROP TABLE {options.Database}.service_1m");
         Offer(1, 5);
         await writer.Completion;
@@ -95,7 +95,7 @@ public sealed class BlockWriterTests(ClickHouseServer server) : IClassFixture<Cl
         await using var writer = NewWriter(sink, options);
         writer.Start();
         Offer(0, 1);
-        await Poll.UntilAsync("a cut is stored", () => _stored.Count == 1);
+        await Eventually.TrueAsync(() => _stored.Count == 1, "a cut is stored");
         await server.RunAsync($"DROP TABLE {options.Database}.service_1m");
         Offer(1, 5);
         await writer.DrainAsync(default);
@@ -131,7 +131,7 @@ public sealed class BlockWriterTests(ClickHouseServer server) : IClassFixture<Cl
         var writer = NewWriter(sink, options);
         writer.Start();
         Offer(0, 10);
-        await Poll.UntilAsync("the server is missed", () => _logger.Count(4002) > 0);
+        await Eventually.TrueAsync(() => _logger.Count(4002) > 0, "the server is missed");
         using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => writer.DrainAsync(timeout.Token));

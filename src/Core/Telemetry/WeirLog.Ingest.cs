@@ -18,8 +18,8 @@ public static partial class WeirLog
     public static partial void PartitionsRevoked(ILogger logger, int count, string partitions);
 
     /// <summary>A revoke or the stop ran out of time.</summary>
-    [LoggerMessage(2004, LogLevel.Warning, "{Count} partitions given up: not stored within {Timeout}, so the next owner reads them again from the last commit: {Partitions}")]
-    public static partial void PartitionsGivenUp(ILogger logger, int count, TimeSpan timeout, string partitions);
+    [LoggerMessage(2004, LogLevel.Warning, "{Count} partitions given up: not stored within {Seconds:0.0} s, so the next owner reads them again from the last commit: {Partitions}")]
+    public static partial void PartitionsGivenUp(ILogger logger, int count, double seconds, string partitions);
 
     /// <summary>Partitions were lost.</summary>
     [LoggerMessage(2005, LogLevel.Warning, "{Count} partitions lost: the group did not hear of this process in time (session.timeout.ms, max.poll.interval.ms); the next owner reads them again from the last commit: {Partitions}")]
