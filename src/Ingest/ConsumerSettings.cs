@@ -33,6 +33,10 @@ internal static class ConsumerSettings
             ["queued.max.messages.kbytes"] = "65536",
             ["queued.min.messages"] = "100000",
             ["fetch.max.bytes"] = "16777216",
+
+            // Bounds what a batch may be when it is decompressed, too: a partition stands still at a larger one. A message of 1 MB, which
+            // brokers take, may well be one of 100 MB, librdkafka's default.
+            ["receive.message.max.bytes"] = "268435456",
             ["fetch.wait.max.ms"] = "100",
             ["topic.metadata.refresh.interval.ms"] = "30000", // A topic that is made later is found within half a minute.
             ["socket.keepalive.enable"] = "true",

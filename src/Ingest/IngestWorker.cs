@@ -30,6 +30,9 @@ internal sealed class IngestWorker : IDisposable
     /// <summary>Age at which a part-filled chunk is sent to a busy shard.</summary>
     internal static readonly TimeSpan ChunkAgeMax = TimeSpan.FromMilliseconds(50);
 
+    private const string UnpackableAdvice = "that batch is damaged, or larger than receive.message.max.bytes when it is decompressed, and this "
+        + "partition waits at it: raise that in kafka.options, or set the group's offset behind the batch";
+
     private static readonly TimeSpan _logInterval = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentQueue<WorkerCommand> _commands = new();
@@ -389,7 +392,9 @@ internal sealed class IngestWorker : IDisposable
         if (_errorLog.TryPass(now, out var heldBackCount))
         {
             var text = System.Text.Encoding.UTF8.GetString(message.Value);
-            WeirLog.PartitionError(_context.Logger, message.Partition, message.ErrorCode, text, heldBackCount);
+            var topic = message.TopicIndex >= 0 ? _context.Options.Topics[message.TopicIndex].Name : "?";
+            var advice = message.ErrorCode == KafkaNative.BadCompression ? UnpackableAdvice : "it is tried again";
+            WeirLog.PartitionError(_context.Logger, topic, message.Partition, message.ErrorCode, text, advice, heldBackCount);
         }
     }
 

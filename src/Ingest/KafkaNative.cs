@@ -11,6 +11,9 @@ namespace Weir.Ingest;
 /// </remarks>
 internal static unsafe partial class KafkaNative
 {
+    /// <summary>RD_KAFKA_RESP_ERR__BAD_COMPRESSION: a batch that is damaged, or too large when it is decompressed.</summary>
+    internal const int BadCompression = -198;
+
     private const string LibraryName = "librdkafka";
 
     static KafkaNative() => NativeLibrary.SetDllImportResolver(typeof(KafkaNative).Assembly, Resolve);

@@ -82,23 +82,16 @@ public sealed class BackendTests : IDisposable
     public async Task The_broker_process_is_ready_when_its_file_is_there_and_stops_at_sigterm()
     {
         var file = Path.Combine(_directory.FullName, "port");
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "weir"), ["broker", "--port-file", file, "--topic", "flows:2"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(Environment.ProcessPath);
-        using var process = Process.Start(start)!;
+        using var process = ProgramProcess.Start(_directory.FullName, null, "broker", "--port-file", file, "--topic", "flows:2");
         await Eventually.TrueAsync(() => File.Exists(file) || process.HasExited, "the broker is ready");
         var bootstrap = await File.ReadAllTextAsync(file);
         var report = KafkaProbe.Probe(new Weir.Ingest.IngestOptions { Bootstrap = bootstrap }, TimeSpan.FromSeconds(20));
 
-        using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        await process.WaitForExitAsync();
+        process.Signal("TERM");
+        Assert.Equal(0, await process.ExitCodeAsync());
 
         Assert.Equal([$"kafka: {bootstrap} has topic flows with 2 partition(s)"], report.Findings);
-        Assert.Equal(0, process.ExitCode);
-        Assert.Equal(bootstrap + "\n", await process.StandardOutput.ReadToEndAsync());
+        Assert.Equal(bootstrap + "\n", process.OutputText);
         Assert.False(File.Exists(file));
     }
 

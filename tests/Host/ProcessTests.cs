@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Weir.Tests.Support;
 using Xunit;
 
 namespace Weir.Tests.Host;
@@ -6,8 +6,6 @@ namespace Weir.Tests.Host;
 /// <summary>The program as a process of its own: what the shell sees.</summary>
 public sealed class ProcessTests : IDisposable
 {
-    private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(60);
-
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("weir-process-");
 
     [Fact]
@@ -38,18 +36,6 @@ public sealed class ProcessTests : IDisposable
     private async Task<(int Code, string Output, string Error)> RunAsync(string yaml, params string[] args)
     {
         await File.WriteAllTextAsync(Path.Combine(_directory.FullName, "weir.yaml"), yaml);
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "weir"), args)
-        {
-            WorkingDirectory = _directory.FullName,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(Environment.ProcessPath);
-        using var process = Process.Start(start)!;
-        using var timeout = new CancellationTokenSource(_deadline);
-        var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
-        var error = process.StandardError.ReadToEndAsync(timeout.Token);
-        await process.WaitForExitAsync(timeout.Token);
-        return (process.ExitCode, await output, await error);
+        return await ProgramProcess.RunAsync(_directory.FullName, null, args);
     }
 }

@@ -46,8 +46,9 @@ public static partial class WeirLog
     public static partial void KafkaClientLog(ILogger logger, string facility, string message, long heldBackCount);
 
     /// <summary>An error in place of messages.</summary>
-    [LoggerMessage(2011, LogLevel.Warning, "Kafka: partition {Partition} delivers an error, code {Code}: {Reason} ({HeldBackCount} more held back)")]
-    public static partial void PartitionError(ILogger logger, int partition, int code, string reason, long heldBackCount);
+    [LoggerMessage(2011, LogLevel.Warning, "Kafka: {Topic}/{Partition} delivers an error, code {Code}: {Reason}; {Advice} ({HeldBackCount} more errors held back)")]
+    public static partial void PartitionError(
+        ILogger logger, string topic, int partition, int code, string reason, string advice, long heldBackCount);
 
     /// <summary>Offsets that the broker did not deliver.</summary>
     [LoggerMessage(2012, LogLevel.Error, "Gap in {Topic}/{Partition}: expected offset {ExpectedOffset}, got {Offset}; {MissingCount} offsets were deleted before they were read, or hold no messages ({HeldBackCount} more gaps held back). If lag grows, add processes or keep the topic longer")]
