@@ -30,7 +30,7 @@ internal sealed class IngestWorker : IDisposable
     /// <summary>Age at which a part-filled chunk is sent to a busy shard.</summary>
     internal static readonly TimeSpan ChunkAgeMax = TimeSpan.FromMilliseconds(50);
 
-    private const string UnpackableAdvice = "that batch is damaged, or larger than receive.message.max.bytes when it is decompressed, and this "
+    private const string UnpackableAdvice = "that batch is damaged, or larger than receive.message.max.bytes when decompressed, and this "
         + "partition waits at it: raise that in kafka.options, or set the group's offset behind the batch";
 
     private static readonly TimeSpan _logInterval = TimeSpan.FromSeconds(10);

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Weir.Tests.EndToEnd;
 
-/// <summary>kill -9 of the pipeline in the middle of its work: nothing is lost; what was stored and not committed is counted again.</summary>
+/// <summary>kill -9 of the pipeline at work: nothing is lost; what was stored and not yet committed is counted again.</summary>
 [Collection(RealPartsCollection.Name)]
 public sealed class CrashTests
 {

@@ -17,7 +17,8 @@ public sealed class DemoTests : IDisposable
     {
         var loadgen = new Dictionary<string, string> { ["WEIR_LOADGEN"] = Path.Combine(AppContext.BaseDirectory, "weir-loadgen.dll") };
 
-        var (code, output, error) = await ProgramProcess.RunAsync(_directory.FullName, loadgen, "demo", "--seconds", "5", "--json", "facts.json");
+        var (code, output, error) = await ProgramProcess.RunAsync(
+            _directory.FullName, loadgen, "demo", "--seconds", "5", "--json", "facts.json");
 
         Assert.True(code == 0, output + error);
         using var facts = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(_directory.FullName, "facts.json")));

@@ -70,7 +70,8 @@ internal static class FlowFeed
         return $$"""
             {"type":"NETFLOW_V9","time_received_ns":{{record.TimeSeconds + 5}}000000000,"sampling_rate":{{record.SamplingRate}},
             "sampler_address":"{{Encoding.UTF8.GetString(record.Exporter.Span)}}","time_flow_start_ns":{{record.TimeSeconds}}000000000,
-            "time_flow_end_ns":{{(record.TimeSeconds * 1000) + record.DurationMs}}000000,"bytes":{{record.Bytes}},"packets":{{record.Packets}},
+            "time_flow_end_ns":{{(record.TimeSeconds * 1000) + record.DurationMs}}000000,
+            "bytes":{{record.Bytes}},"packets":{{record.Packets}},
             "src_addr":"{{FlowOracle.AgentText(record.SrcAddr)}}","dst_addr":"{{FlowOracle.AgentText(record.DstAddr)}}",
             "proto":"{{protocol}}","src_port":{{record.SrcPort}},"dst_port":{{record.DstPort}},"tcp_flags":{{record.TcpFlags}}}
             """.ReplaceLineEndings("");

@@ -7,7 +7,7 @@ using Weir.Core.Model;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>What the standard views must hold, added up by the test itself from the records that it has made.</summary>
-/// <remarks>Rows are lines: time, tags, then all meters, tab-separated; addresses in the form that <see cref="IPAddress"/> prints.</remarks>
+/// <remarks>Rows are lines: time, tags, then all meters, tab-separated; addresses as <see cref="IPAddress"/> prints them.</remarks>
 internal sealed class FlowOracle
 {
     private readonly Dictionary<string, Dictionary<string, ulong[]>> _views = StandardSchema.Views.ToDictionary(
@@ -30,8 +30,8 @@ internal sealed class FlowOracle
         var scale = Math.Max(record.SamplingRate, 1);
         ulong[] meters =
         [
-            1, record.Flows, record.Packets * scale, record.Bytes * scale, record.TcpSyn, record.TcpFin, record.TcpRst, record.Retransmissions,
-            record.RttUs, record.RttCount, record.DurationMs,
+            1, record.Flows, record.Packets * scale, record.Bytes * scale, record.TcpSyn, record.TcpFin, record.TcpRst,
+            record.Retransmissions, record.RttUs, record.RttCount, record.DurationMs,
         ];
         var service = $"{Text(record.DstAddr)}\t{record.DstPort}\t{record.Proto}";
         var edge = $"{Text(record.SrcAddr)}\t{service}\t{Encoding.UTF8.GetString(record.Exporter.Span)}";
@@ -53,11 +53,12 @@ internal sealed class FlowOracle
         }
     }
 
-    /// <summary>The SQL that asks for a view as <see cref="Rows"/> gives it but for the form of addresses; on any version of ClickHouse.</summary>
+    /// <summary>The SQL for a view as <see cref="Rows"/> gives it, but for the form of addresses; for any version of ClickHouse.</summary>
     public static string Sql(string view)
     {
         var definition = StandardSchema.Views.Single(candidate => candidate.Name == view);
-        var tags = string.Join(", ", definition.Tags.Select(tag => tag.Type == TagType.Address ? $"IPv6NumToString({tag.Name})" : tag.Name));
+        var tags = string.Join(
+            ", ", definition.Tags.Select(tag => tag.Type == TagType.Address ? $"IPv6NumToString({tag.Name})" : tag.Name));
         var sums = string.Join(", ", definition.Meters.Select(meter => $"sum({meter.Name})"));
         var keys = string.Join(", ", definition.Tags.Select(tag => tag.Name));
         return $"SELECT toUInt32(time), {tags}, {sums} FROM {view} GROUP BY time, {keys}";

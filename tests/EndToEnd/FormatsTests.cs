@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Weir.Tests.EndToEnd;
 
-/// <summary>Each format of flow records, from a broker process through <c>weir run</c> into ClickHouse; the sums are the test's own.</summary>
+/// <summary>Each format, from a broker process through <c>weir run</c> into ClickHouse; the sums are the test's own.</summary>
 [Collection(RealPartsCollection.Name)]
 public sealed class FormatsTests
 {

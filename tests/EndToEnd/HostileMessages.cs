@@ -45,13 +45,16 @@ internal static class HostileMessages
     {
         var payload = new byte[HugeBytes];
         payload.AsSpan().Fill((byte)'{');
-        return (payload, format is "goflow2" or "weir-proto" ? DecodeStatus.LengthOverLimit : DecodeStatus.Malformed); // To protobuf it opens groups.
+
+        // To protobuf it opens a group, and a group in it, and so on.
+        return (payload, format is "goflow2" or "weir-proto" ? DecodeStatus.LengthOverLimit : DecodeStatus.Malformed);
     }
 
     /// <summary>All but the huge one.</summary>
     public static IEnumerable<(byte[] Payload, DecodeStatus Reason)> Of(string format)
     {
-        var good = format.EndsWith("json", StringComparison.Ordinal) ? FlowFeed.Message(format, Good)[..^1] : FlowFeed.Message(format, Good);
+        var good = FlowFeed.Message(format, Good);
+        good = format.EndsWith("json", StringComparison.Ordinal) ? good[..^1] : good; // Without the line feed.
         return
         [
             ([], DecodeStatus.Empty),
@@ -124,7 +127,7 @@ internal static class HostileMessages
     {
         static byte[] Delimited(Action<FlowMessage> change)
         {
-            var message = new FlowMessage { TimeFlowStartNs = Good.TimeSeconds * 1_000_000_000, Packets = 77, Bytes = 4_321, SamplingRate = 1 };
+            var message = new FlowMessage { TimeFlowStartNs = Good.TimeSeconds * 1_000_000_000, Packets = 77, SamplingRate = 1 };
             change(message);
             using var output = new MemoryStream();
             message.WriteDelimitedTo(output);
@@ -159,7 +162,7 @@ internal static class HostileMessages
             (Batch(record => record.Tags.DstPort = 65_536), DecodeStatus.PortOutOfRange),
             (Batch(record => record.Tags.Proto = 256), DecodeStatus.ProtocolUnknown),
             (Batch(record => record.Time = TimeAfter2106), DecodeStatus.TimeOutOfRange),
-            (Batch(record => record.Time = unchecked((ulong)-5L)), DecodeStatus.TimeOutOfRange), // Before 1970, as a careless agent writes it.
+            (Batch(record => record.Time = unchecked((ulong)-5L)), DecodeStatus.TimeOutOfRange), // Before 1970, written carelessly.
             (Batch(record => record.Time = 0), DecodeStatus.TimeMissing),
             (Batch(record => (record.Bytes, record.SamplingRate) = (1UL << 63, 2)), DecodeStatus.NumberOutOfRange),
             (Batch(record => record.Tags.SrcAddr = ByteString.CopyFrom(1, 2, 3)), DecodeStatus.AddressInvalid),

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Weir.Tests.EndToEnd;
 
-/// <summary>ClickHouse is absent at the start, and killed in the middle: nothing is lost, memory is bounded, the log says it once.</summary>
+/// <summary>ClickHouse is absent at the start and killed later: nothing is lost, memory is bounded, the log says it once.</summary>
 [Collection(RealPartsCollection.Name)]
 public sealed class OutageTests : IAsyncLifetime
 {

@@ -38,7 +38,8 @@ internal sealed class PipelineBed : IDisposable
         try
         {
             await Eventually.TrueAsync(
-                () => Task.FromResult(File.Exists(bed.PortFile) || bed._broker.HasExited), () => $"the broker; it said {bed._broker.ErrorText}");
+                () => Task.FromResult(File.Exists(bed.PortFile) || bed._broker.HasExited),
+                () => $"the broker is ready; it said {bed._broker.ErrorText}");
             bed.Kafka = KafkaBroker.At((await File.ReadAllTextAsync(bed.PortFile)).Trim());
             return bed;
         }
@@ -52,7 +53,9 @@ internal sealed class PipelineBed : IDisposable
     /// <summary>Produces messages, spread over the partitions of the topic in turn.</summary>
     public void Produce(string topic, int partitionCount, IEnumerable<byte[]> messages)
     {
-        var placed = messages.Select((message, index) => (Partition: index % partitionCount, Value: (byte[]?)message, Time: (DateTimeOffset?)null)).ToList();
+        var placed = messages
+            .Select((message, index) => (Partition: index % partitionCount, Value: (byte[]?)message, Time: (DateTimeOffset?)null))
+            .ToList();
         Kafka.Produce(topic, placed);
         foreach (var partition in placed.GroupBy(message => message.Partition))
         {
@@ -80,7 +83,7 @@ internal sealed class PipelineBed : IDisposable
               bootstrap: {{Kafka.Bootstrap}}
               group: {{group}}
               topics: [ {{string.Join(", ", topics.Select(topic => $"{{ name: {topic.Topic}, format: {topic.Format} }}"))}} ]
-              options: { fetch.wait.max.ms: 10, session.timeout.ms: 3000, heartbeat.interval.ms: 200, topic.metadata.refresh.interval.ms: 1000 }
+              options: { fetch.wait.max.ms: 10, session.timeout.ms: 3000, heartbeat.interval.ms: 200 }
             clickhouse: { {{clickHouse}} }
             flush: { interval: 500ms }
             admin: { listen: "127.0.0.1:0" }

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Weir.Tests.EndToEnd;
 
-/// <summary>A flood through the smallest queue: what the policy loses is in the account, in /queues and in /metrics, and missing in the tables.</summary>
+/// <summary>A flood through the smallest queue: what it loses is in the account, /queues and /metrics, and missing in the tables.</summary>
 [Collection(RealPartsCollection.Name)]
 public sealed class PoliciesTests
 {

@@ -7,22 +7,25 @@ namespace Weir.Tests.EndToEnd;
 
 /// <summary>Recorded data of real agents: every view is what jq and awk make of the same raw JSON.</summary>
 [Collection(RealPartsCollection.Name)]
-public sealed class SampleDataTests
+public sealed class SampleDataTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const int PartitionCount = 4;
     private const int LinesPerMessage = 100;
     private const long UnplaceableCount = 2_429;
 
-    [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse, RealPart.Jq, RealPart.SampleData)]
-    public async Task Every_view_of_the_sample_data_is_what_an_independent_program_expects()
+    [RealPartTheory(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse, RealPart.ClickHouseServer, RealPart.Jq, RealPart.SampleData)]
+    [InlineData("embedded")]
+    [InlineData("server")]
+    public async Task Every_view_of_the_sample_data_is_what_an_independent_program_expects(string kind)
     {
         using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
         var lines = AgentProcess.Run("zstd", "-dc", RealParts.SampleDataFile).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        bed.Produce("flows", PartitionCount, lines.Chunk(LinesPerMessage).Select(chunk => Encoding.UTF8.GetBytes(string.Join('\n', chunk))));
+        bed.Produce(
+            "flows", PartitionCount, lines.Chunk(LinesPerMessage).Select(chunk => Encoding.UTF8.GetBytes(string.Join('\n', chunk))));
 
         // Its clocks are wrong in many ways, on purpose; nothing may be late or expire here, so that all can be compared.
         var run = await bed.RunAsync(bed.Configure(
-            bed.Embedded() + ", retention: { 1s: off, 1m: off }",
+            (kind == "embedded" ? bed.Embedded() : $"url: {server.Url}") + ", retention: { 1s: off, 1m: off }",
             [("flows", "pmacct-json")],
             more: "time: { past_max: 36500d, future_max: 36500d }"));
         await bed.StoredAsync(run);
@@ -46,8 +49,10 @@ public sealed class SampleDataTests
     {
         var edge = view.StartsWith("edge", StringComparison.Ordinal);
         var tags = edge ? "src_addr, dst_addr, dst_port, proto, exporter" : "dst_addr, dst_port, proto";
+        var texts = tags.Replace("src_addr", "IPv6NumToString(src_addr)", StringComparison.Ordinal)
+            .Replace("dst_addr", "IPv6NumToString(dst_addr)", StringComparison.Ordinal);
         var rows = await run.QueryAsync(
-            $"SELECT toUInt32(time), {tags}, sum(records), sum(flows), sum(packets), sum(bytes) FROM {view} GROUP BY time, {tags}");
+            $"SELECT toUInt32(time), {texts}, sum(records), sum(flows), sum(packets), sum(bytes) FROM {view} GROUP BY time, {tags}");
         return rows.Order(StringComparer.Ordinal);
     }
 }

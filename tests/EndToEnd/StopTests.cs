@@ -68,7 +68,8 @@ public sealed class StopTests
     private static string Absent() => $"url: http://127.0.0.1:{ClickHouseServer.FreePort()}";
 
     /// <summary>Starts a process and waits until it has read all that was produced.</summary>
-    private static async Task<WeirRun> ReadAsync(PipelineBed bed, string clickHouse, FlowOracle oracle, params (string Name, string Value)[] environment)
+    private static async Task<WeirRun> ReadAsync(
+        PipelineBed bed, string clickHouse, FlowOracle oracle, params (string Name, string Value)[] environment)
     {
         var records = FlowFeed.Make("weir", seed: 3, RecordCount);
         records.ForEach(record => oracle.Add(record));

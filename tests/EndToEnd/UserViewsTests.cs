@@ -30,26 +30,31 @@ public sealed class UserViewsTests(ClickHouseServer server) : IClassFixture<Clic
         using var bed = await PipelineBed.StartAsync("flows:2");
         var random = new Random(Seed);
         string[] apps = ["shop", "straße", "a\tb", ""];
-        List<Sample> samples =
-        [
-            .. Enumerable.Range(0, 3_000).Select(_ => new Sample(
-                FlowFeed.RecentMinute + (ulong)random.Next(60), 80 + random.Next(2), apps[random.Next(4)], random.Next(3), random.Next(10_000), random.Next(1_000_000))),
-        ];
+        var samples = Enumerable.Range(0, 3_000).Select(_ => new Sample(
+            FlowFeed.RecentMinute + (ulong)random.Next(60),
+            80 + random.Next(2),
+            apps[random.Next(4)],
+            random.Next(3),
+            random.Next(10_000),
+            random.Next(1_000_000))).ToList();
         bed.Produce("flows", 2, samples.Chunk(50).Select(chunk => Encoding.UTF8.GetBytes(string.Join('\n', chunk.Select(Line)))));
 
         var run = await bed.RunAsync(bed.Configure(bed.Embedded(), [("flows", "pmacct-json")], more: Views));
         await bed.StoredAsync(run);
 
         var app10s = samples.GroupBy(sample => (Time: sample.Time / 10 * 10, sample.Port, sample.App, sample.Pod)).Select(group =>
-            $"{group.Key.Time}\t{group.Key.Port}\t{Escaped(group.Key.App)}\t{group.Key.Pod}\t{group.Count()}\t{group.Sum(sample => sample.Bytes)}"
-            + $"\t{group.Max(sample => sample.DelayUs)}\t{group.Sum(sample => sample.DelayUs)}");
+            $"{group.Key.Time}\t{group.Key.Port}\t{Escaped(group.Key.App)}\t{group.Key.Pod}\t{group.Count()}"
+            + $"\t{group.Sum(sample => sample.Bytes)}\t{group.Max(sample => sample.DelayUs)}\t{group.Sum(sample => sample.DelayUs)}");
         Assert.Equal(app10s.Order(StringComparer.Ordinal), (await run.QueryAsync(
-            "SELECT toUInt32(time), dst_port, app, pod, sum(records), sum(bytes), max(delay_max_us), sum(delay_sum_us) FROM app_10s GROUP BY time, dst_port, app, pod"))
+            "SELECT toUInt32(time), dst_port, app, pod, sum(records), sum(bytes), max(delay_max_us), sum(delay_sum_us) FROM app_10s "
+            + "GROUP BY time, dst_port, app, pod"))
             .Order(StringComparer.Ordinal));
         var app1h = samples.GroupBy(sample => (Time: sample.Time / 3_600 * 3_600, sample.App)).Select(group =>
-            $"{group.Key.Time}\t{Escaped(group.Key.App)}\t{group.Count()}\t{group.Sum(sample => sample.Bytes)}\t{group.Max(sample => sample.DelayUs)}");
+            $"{group.Key.Time}\t{Escaped(group.Key.App)}\t{group.Count()}"
+            + $"\t{group.Sum(sample => sample.Bytes)}\t{group.Max(sample => sample.DelayUs)}");
         Assert.Equal(app1h.Order(StringComparer.Ordinal), (await run.QueryAsync(
-            "SELECT toUInt32(time), app, sum(records), sum(bytes), max(delay_max_us) FROM app_1h GROUP BY time, app")).Order(StringComparer.Ordinal));
+            "SELECT toUInt32(time), app, sum(records), sum(bytes), max(delay_max_us) FROM app_1h GROUP BY time, app"))
+            .Order(StringComparer.Ordinal));
         Assert.Equal(
             ["app, pod, dst_port, time"],
             await run.QueryAsync("SELECT sorting_key FROM system.tables WHERE name = 'app_10s' AND database = currentDatabase()"));

@@ -43,7 +43,9 @@ internal sealed class WeirRun : IDisposable
     /// <summary>Every series of <c>/metrics</c>, with its labels as they are printed.</summary>
     public async Task<IReadOnlyDictionary<string, double>> MetricsAsync() => (await _client.GetStringAsync("metrics")).Split('\n')
         .Where(line => line.Length > 0 && line[0] != '#')
-        .ToDictionary(line => line[..line.LastIndexOf(' ')], line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+        .ToDictionary(
+            line => line[..line.LastIndexOf(' ')],
+            line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
 
     /// <summary>The sum of a metric over those of its series that have all the labels.</summary>
     public async Task<double> MetricAsync(string name, params string[] labels) => (await MetricsAsync())
@@ -63,7 +65,11 @@ internal sealed class WeirRun : IDisposable
     /// <summary>Fails unless read = folded + rejected + late + dropped + overwritten, and read is as many as the test says.</summary>
     public async Task AssertAccountClosesAsync(long readCount)
     {
-        long[] terms = [await AccountAsync("folded"), await AccountAsync("rejected"), await AccountAsync("late"), await AccountAsync("dropped"), await AccountAsync("overwritten")];
+        long[] terms =
+        [
+            await AccountAsync("folded"), await AccountAsync("rejected"), await AccountAsync("late"), await AccountAsync("dropped"),
+            await AccountAsync("overwritten"),
+        ];
         Assert.Equal(readCount, await AccountAsync("read"));
         Assert.True(readCount == terms.Sum(), $"{readCount} read, but {string.Join(" + ", terms)}.");
     }

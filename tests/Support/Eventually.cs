@@ -40,7 +40,8 @@ public static class Eventually
         TrueAsync(() => Task.FromResult(condition()), () => what, deadline);
 
     /// <inheritdoc cref="True(Func{bool}, string, TimeSpan?)"/>
-    public static Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? deadline = null) => TrueAsync(condition, () => what, deadline);
+    public static Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? deadline = null) =>
+        TrueAsync(condition, () => what, deadline);
 
     /// <inheritdoc cref="True(Func{bool}, string, TimeSpan?)"/>
     public static async Task TrueAsync(Func<Task<bool>> condition, Func<string> what, TimeSpan? deadline = null)
