@@ -76,13 +76,12 @@ internal sealed class WeirHost : IAsyncDisposable
         _queuedShards = [.. Enumerable.Range(0, queue.Workers).Select(
             index => new QueuedShard(index, queue.QueuePolicy, queue.QueueCapacityRecords, _chunks))];
         var foldLogger = logs.CreateLogger("weir.aggregation");
-        _workers = [.. Enumerable.Range(0, Math.Max(queue.Workers, 1)).Select(index => CreateWorker(index, foldLogger))];
-        IShard[] shards = _queuedShards.Length > 0 ? _queuedShards : _workers;
+        _workers = [.. Enumerable.Range(0, queue.Workers > 0 ? queue.Workers : options.Ingest.Workers).Select(index => CreateWorker(index, foldLogger))];
 
         _source = new KafkaSource(
             options.Ingest,
             Schema,
-            shards,
+            worker => _queuedShards.Length > 0 ? _queuedShards : [_workers[worker]],
             _chunks,
             Budget,
             format => FlowFormats.Create(format, Schema),

@@ -8,7 +8,7 @@ namespace Weir.Ingest;
 /// <summary>What the ingest workers share. Immutable; each member is safe for any thread.</summary>
 /// <param name="Options">Options of the stage.</param>
 /// <param name="Schema">Layout of the records.</param>
-/// <param name="Shards">Where the records go.</param>
+/// <param name="ShardsOf">The aggregation workers that an ingest worker sends to, by its number.</param>
 /// <param name="ChunkPool">Where the chunks come from.</param>
 /// <param name="Budget">When it is used up, reading pauses.</param>
 /// <param name="DecoderOf">Makes a decoder for a format; called once for each worker and topic.</param>
@@ -21,7 +21,7 @@ namespace Weir.Ingest;
 internal sealed record IngestContext(
     IngestOptions Options,
     StreamSchema Schema,
-    IReadOnlyList<IShard> Shards,
+    Func<int, IReadOnlyList<IShard>> ShardsOf,
     ChunkPool ChunkPool,
     MemoryBudget Budget,
     Func<string, FlowDecoder> DecoderOf,

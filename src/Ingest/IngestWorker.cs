@@ -73,7 +73,7 @@ internal sealed class IngestWorker : IDisposable
         Counters = [.. topics.Select(_ => new TopicCounters())];
         _partitions = [.. topics.Select(_ => Array.Empty<PartitionState?>())];
         _router = new ShardRouter(
-            context.Schema, context.Shards, context.ChunkPool, context.Options, context.Rejects, context.HardStop);
+            context.Schema, context.ShardsOf(index), context.ChunkPool, context.Options, context.Rejects, context.HardStop);
     }
 
     /// <summary>Its number.</summary>

@@ -27,7 +27,7 @@ public sealed partial class KafkaSource
             var topicIndex = IndexOfTopic(key.Topic);
             var workerIndex = (topicIndex + key.Partition) % _workers.Length;
             var committedOffset = start.Offset.Value >= 0 ? start.Offset.Value : PartitionState.UnknownOffset;
-            var state = new PartitionState(key, topicIndex, workerIndex, committedOffset, _context.Shards.Count);
+            var state = new PartitionState(key, topicIndex, workerIndex, committedOffset, _context.ShardsOf(workerIndex).Count);
             _states[key] = state;
             _workers[workerIndex].Post(new WorkerCommand(WorkerCommandKind.Assign, state));
             _queues[workerIndex].Forward(key.Topic, key.Partition); // Before librdkafka starts to fetch.

@@ -60,7 +60,10 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <summary>Makes a source; nothing is started.</summary>
     /// <param name="options">Validated options.</param>
     /// <param name="schema">Layout of the records.</param>
-    /// <param name="shards">The aggregation workers. One that is called in the ingest worker's thread needs <see cref="IngestOptions.Workers"/> = 1.</param>
+    /// <param name="shardsOf">
+    /// The aggregation workers that an ingest worker sends to, by its number: the same ones behind queues for all, or one of its
+    /// own that runs in its thread.
+    /// </param>
     /// <param name="chunkPool">Where the chunks come from; the shards give them back.</param>
     /// <param name="budget">When it is used up, reading pauses.</param>
     /// <param name="decoderOf">Makes a decoder for a format; called once for each worker and topic, in <see cref="Start"/>.</param>
@@ -70,7 +73,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     public KafkaSource(
         IngestOptions options,
         StreamSchema schema,
-        IReadOnlyList<IShard> shards,
+        Func<int, IReadOnlyList<IShard>> shardsOf,
         ChunkPool chunkPool,
         MemoryBudget budget,
         Func<string, FlowDecoder> decoderOf,
@@ -88,7 +91,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         _context = new IngestContext(
             options,
             schema,
-            shards,
+            shardsOf,
             chunkPool,
             budget,
             decoderOf,

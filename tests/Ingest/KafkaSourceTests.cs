@@ -370,7 +370,7 @@ public sealed class KafkaSourceTests
         using var source = new KafkaSource(
             new IngestOptions { Bootstrap = broker.Bootstrap, KafkaProperties = KafkaBroker.QuickProperties() },
             WorkerHarness.Schema,
-            shards.Shards,
+            _ => shards.Shards,
             shards.Pool,
             shards.Budget,
             _ => new ThrowingDecoder(),

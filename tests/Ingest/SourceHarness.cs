@@ -39,7 +39,7 @@ internal sealed class SourceHarness : IDisposable
         Source = new KafkaSource(
             Options,
             WorkerHarness.Schema,
-            Shards.Shards,
+            _ => Shards.Shards,
             Shards.Pool,
             Shards.Budget,
             _ => new TestFormat.Decoder(WorkerHarness.Schema),

@@ -26,7 +26,7 @@ internal sealed class WorkerHarness : IDisposable
         Context = new IngestContext(
             Options,
             Schema,
-            Shards.Shards,
+            _ => Shards.Shards,
             Shards.Pool,
             Shards.Budget,
             _ => decoder?.Invoke(Schema) ?? new TestFormat.Decoder(Schema),
