@@ -7,7 +7,10 @@ namespace Weir.Ingest;
 
 /// <summary>Kafka's answer for one partition of a commit.</summary>
 /// <param name="Partition">The partition.</param>
-/// <param name="Error">What the broker or librdkafka says; <see cref="ErrorCode.NoError"/> when it is committed.</param>
+/// <param name="Error">
+/// <see cref="ErrorCode.NoError"/> when it is committed. librdkafka gives the error of one partition to all that have none of
+/// their own, so an error may also mean that another partition of the commit failed.
+/// </param>
 internal readonly record struct CommitAnswer(PartitionKey Partition, ErrorCode Error);
 
 /// <summary>Commits offsets with metadata: what the group's thread sends, and reads the answers of when they have come.</summary>
@@ -70,21 +73,16 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
                 return null;
             }
 
-            var overall = (ErrorCode)EventError(answer);
             var list = EventPartitions(answer);
             var answers = new List<CommitAnswer>(list == null ? 0 : list->Count);
             for (var index = 0; list != null && index < list->Count; index++)
             {
                 ref readonly var element = ref list->Elements[index];
-
-                // An error of the whole request is not set in the partitions; one of some partitions is set in the whole as well.
                 answers.Add(new CommitAnswer(
                     new PartitionKey(Marshal.PtrToStringUTF8(element.Topic)!, element.Partition), (ErrorCode)element.ErrorCode));
             }
 
-            return overall == ErrorCode.NoError || answers.Exists(partition => partition.Error != ErrorCode.NoError)
-                ? answers
-                : answers.ConvertAll(partition => partition with { Error = overall });
+            return answers;
         }
         finally
         {
@@ -117,9 +115,6 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_event_type")]
     private static partial int EventType(nint answer);
-
-    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_event_error")]
-    private static partial int EventError(nint answer);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_event_topic_partition_list")]
     private static partial CommittedMetadata.PartitionList* EventPartitions(nint answer);

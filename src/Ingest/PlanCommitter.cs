@@ -20,6 +20,10 @@ namespace Weir.Ingest;
 /// Kafka refuses a commit of an old generation of the group, but not one for a partition that is no longer the member's; and
 /// librdkafka sends a commit that it had to put off under the generation of the day.
 /// </para>
+/// <para>
+/// librdkafka gives the error of one partition to all of a commit. So what failed together is tried again in halves, last in
+/// turn: a partition that Kafka will not take (its topic was deleted) does not hold the others back for long.
+/// </para>
 /// </remarks>
 internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refused)
 {
@@ -29,12 +33,13 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     private static readonly TimeSpan _retryDelayMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _retryDelayMax = TimeSpan.FromSeconds(5);
 
-    private readonly HashSet<PartitionState> _waiting = [];
+    private readonly List<PartitionState> _waiting = []; // In the order of their turns.
     private readonly List<(PartitionState State, Cut? Plan, long Offset)> _sent = [];
     private readonly List<CommittedOffset> _commits = [];
     private TimeSpan _planSince;
     private TimeSpan _retryDelay = _retryDelayMin;
     private TimeSpan _retryAt;
+    private int _partitionsMax = int.MaxValue; // In the next commit.
     private bool _hasPlans;
     private bool _areEndsDue;
     private long _failureCount;
@@ -54,7 +59,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     public void AddPlan(PartitionState state, Cut cut, TimeSpan now)
     {
         state.PlanWanted = cut;
-        _waiting.Add(state);
+        Wait(state);
         if (!_hasPlans)
         {
             _hasPlans = true;
@@ -66,7 +71,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     public void AddEnd(PartitionState state, long toOffset)
     {
         state.EndWanted = toOffset;
-        _waiting.Add(state);
+        Wait(state);
     }
 
     /// <summary>A flush interval has passed: ends that no plan follows are committed now.</summary>
@@ -105,10 +110,18 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     private static bool IsRefusal(ErrorCode error) =>
         error is ErrorCode.UnknownMemberId or ErrorCode.FencedInstanceId or ErrorCode.FencedMemberEpoch;
 
+    private void Wait(PartitionState state)
+    {
+        if (!_waiting.Contains(state))
+        {
+            _waiting.Add(state);
+        }
+    }
+
     private void Send(ICommitChannel channel, TimeSpan now)
     {
         _commits.Clear();
-        foreach (var state in _waiting)
+        foreach (var state in _waiting.Take(_partitionsMax))
         {
             var plan = state.PlanWanted;
             var offset = plan?.FromOffset ?? state.EndWanted;
@@ -128,7 +141,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
         if (error != ErrorCode.NoError)
         {
             Fail(now, error, _sent.Count);
-            Finish(now);
+            Finish(now, hasFailed: true);
         }
     }
 
@@ -186,7 +199,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             Recover();
         }
 
-        Finish(now);
+        Finish(now, failedCount > 0);
 
         ErrorCode ErrorOf(PartitionState state) => errors.GetValueOrDefault(state.Key, ErrorCode.Unknown);
     }
@@ -212,9 +225,21 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     }
 
     /// <summary>The commit is done with, well or not; plans that came meanwhile, or failed, have waited long enough.</summary>
-    private void Finish(TimeSpan now)
+    private void Finish(TimeSpan now, bool hasFailed)
     {
+        _partitionsMax = hasFailed
+            ? Math.Max(_sent.Count / 2, 1)
+            : (int)Math.Min(_partitionsMax * 2L, int.MaxValue);
+        foreach (var (state, _, _) in _sent)
+        {
+            if (_waiting.Remove(state))
+            {
+                _waiting.Add(state);
+            }
+        }
+
         _sent.Clear();
+        _areEndsDue |= hasFailed;
         if (!_hasPlans && _waiting.Any(state => state.PlanWanted is not null))
         {
             _hasPlans = true;
@@ -230,7 +255,6 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             WeirLog.CommitFailed(logger, failedCount, error.GetReason());
         }
 
-        _areEndsDue = true;
         _retryAt = now + _retryDelay;
         _retryDelay = TimeSpan.FromTicks(Math.Min(_retryDelay.Ticks * 2, _retryDelayMax.Ticks));
     }
