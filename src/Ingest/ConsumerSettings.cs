@@ -14,7 +14,7 @@ internal static class ConsumerSettings
         ["enable.auto.commit"] = "Weir commits what is stored, and only that",
         ["auto.commit.enable"] = "Weir commits what is stored, and only that",
         ["enable.auto.offset.store"] = "Weir commits what is stored, and only that",
-        ["enable.partition.eof"] = "Weir does not use it",
+        ["enable.partition.eof"] = "Weir needs it to notice that a planned range has no end any more",
         ["consume.callback.max.messages"] = "Weir does not use it",
     };
 
@@ -56,7 +56,7 @@ internal static class ConsumerSettings
         properties["group.id"] = options.Group;
         properties["enable.auto.commit"] = "false";
         properties["enable.auto.offset.store"] = "false";
-        properties["enable.partition.eof"] = "false";
+        properties["enable.partition.eof"] = "true";
         return new ConsumerConfig(properties);
     }
 }

@@ -121,6 +121,24 @@ public sealed unsafe class EmbeddedBroker : IDisposable
     internal void SetRoundTrip(TimeSpan roundTrip) =>
         ThrowIfRefused(KafkaNative.MockBrokerSetRoundTrip(_cluster, BrokerId, (int)roundTrip.TotalMilliseconds), "a round trip");
 
+    /// <summary>Begins to note the requests that come, for <see cref="CountRequests"/>.</summary>
+    internal void TrackRequests() => KafkaNative.MockStartRequestTracking(_cluster);
+
+    /// <summary>Requests of a kind that came since <see cref="TrackRequests"/>.</summary>
+    internal int CountRequests(short apiKey)
+    {
+        nuint requestCount;
+        var requests = KafkaNative.MockGetRequests(_cluster, &requestCount);
+        var count = 0;
+        for (nuint index = 0; index < requestCount; index++)
+        {
+            count += KafkaNative.MockRequestApiKey(requests[index]) == apiKey ? 1 : 0;
+        }
+
+        KafkaNative.MockRequestDestroyArray(requests, requestCount);
+        return count;
+    }
+
     /// <summary>Deletes the messages before an offset, as retention does.</summary>
     internal void DeleteBefore(string topic, int partition, long offset) =>
         ThrowIfRefused(KafkaNative.MockPartitionDeleteRecords(_cluster, topic, partition, offset), "deleting messages");

@@ -16,6 +16,7 @@ namespace Weir.Ingest;
 /// <param name="Logger">Where state changes are logged.</param>
 /// <param name="Strings">Dictionaries for open cuts.</param>
 /// <param name="Rejects">Gets the rejected records.</param>
+/// <param name="Closed">Called when a worker has closed a cut that needs a plan, before its marker is sent.</param>
 /// <param name="Released">Called when a worker has released a partition.</param>
 /// <param name="HardStop">Cancelled when the process no longer waits for what is inside.</param>
 internal sealed record IngestContext(
@@ -29,5 +30,6 @@ internal sealed record IngestContext(
     ILogger Logger,
     StringDictionaryPool Strings,
     RejectRing Rejects,
+    Action<PartitionState, Cut> Closed,
     Action Released,
     CancellationToken HardStop);

@@ -26,6 +26,8 @@ internal static class IngestMetrics
         }
 
         reader.Read(WeirMeter.IngestAbandonedTotal, snapshot.AbandonedCount);
+        reader.Read(WeirMeter.IngestCommitsTotal, snapshot.CommitCount);
+        reader.Read(WeirMeter.IngestReplaysTotal, snapshot.ReplayCount);
         reader.Read(WeirMeter.IngestCommitErrorsTotal, snapshot.CommitErrorCount);
         reader.Read(WeirMeter.IngestConsumeErrorsTotal, snapshot.ConsumeErrorCount);
         reader.Read(WeirMeter.IngestRebalancesTotal, snapshot.RebalanceCount);
@@ -59,7 +61,7 @@ internal static class IngestMetrics
             {
                 count++;
                 lag += partition.Lag;
-                uncommitted += partition.CommittedOffset >= 0 ? Math.Max(partition.NextOffset - partition.CommittedOffset, 0) : 0;
+                uncommitted += partition.StoredOffset >= 0 ? Math.Max(partition.NextOffset - partition.StoredOffset, 0) : 0;
             }
         }
 

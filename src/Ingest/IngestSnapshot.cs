@@ -21,6 +21,12 @@ public sealed record IngestSnapshot(
     long ConsumeErrorCount,
     long RebalanceCount)
 {
+    /// <summary>Commits sent: one for all partitions at each flush, and those that were tried again.</summary>
+    public long CommitCount { get; init; }
+
+    /// <summary>Ranges that were read again because an earlier owner had planned them.</summary>
+    public long ReplayCount { get; init; }
+
     /// <summary>Messages of all topics.</summary>
     public long MessageCount => Topics.Sum(topic => topic.MessageCount);
 
@@ -85,7 +91,7 @@ public readonly record struct TopicSnapshot(string Topic)
 /// <param name="Key">The partition.</param>
 /// <param name="WorkerIndex">The ingest worker that owns it.</param>
 /// <param name="NextOffset">The offset after the last message read; −1 when none was read and none committed.</param>
-/// <param name="CommittedOffset">The offset after the last message that is stored; −1 when nothing was committed.</param>
+/// <param name="CommittedOffset">The offset that is committed: everything before it is stored; −1 when nothing was committed.</param>
 /// <param name="HighWatermark">The offset that the broker gives to the next message, as of the last fetch; −1 when not known.</param>
 /// <param name="InFlightFromOffset">First offset of the cut that is on its way to ClickHouse; −1 when there is none.</param>
 /// <param name="InFlightToOffset">The offset after its last one; −1 when there is none.</param>
@@ -98,6 +104,12 @@ public readonly record struct PartitionSnapshot(
     long InFlightFromOffset,
     long InFlightToOffset)
 {
+    /// <summary>The offset after the last message that is stored: that of the commit, or ahead of it until the next flush.</summary>
+    public long StoredOffset { get; init; } = CommittedOffset;
+
+    /// <summary>True while a range that an earlier owner had planned is read again.</summary>
+    public bool IsReplaying { get; init; }
+
     /// <summary>Messages that are not yet read; 0 when it is not known.</summary>
     public long Lag => NextOffset >= 0 && HighWatermark >= 0 ? Math.Max(HighWatermark - NextOffset, 0) : 0;
 }

@@ -13,10 +13,11 @@ namespace Weir.Ingest;
 /// </para>
 /// <para>
 /// Back-pressure is that the worker does not take messages: while a shard's queue is full it waits in
-/// <see cref="IShard.Offer"/>, while the memory budget is used up it waits here. librdkafka then stops fetching for it.
+/// <see cref="IShard.Offer"/>, while the memory budget is used up it waits here. librdkafka then stops fetching for it. Only
+/// while a plan is replayed it reads on without memory: that range can be stored no earlier than it is complete.
 /// </para>
 /// </remarks>
-internal sealed class IngestWorker : IDisposable
+internal sealed partial class IngestWorker : IDisposable
 {
     /// <summary>Most messages of one step. At 1,000 the costs of a step vanish beside those of its messages.</summary>
     internal const int MessagesPerStepMax = 1024;
@@ -40,6 +41,7 @@ internal sealed class IngestWorker : IDisposable
     private readonly PartitionState?[][] _partitions; // [topic][partition], grown as partitions are assigned.
     private readonly List<PartitionState> _assigned = [];
     private readonly List<PartitionState> _withOpenChunks = [];
+    private readonly List<PartitionState> _replaying = [];
     private readonly KafkaMessage[] _messages = new KafkaMessage[MessagesPerStepMax];
     private readonly IMessageQueue _queue;
     private readonly FlowDecoder[] _decoders;
@@ -107,6 +109,7 @@ internal sealed class IngestWorker : IDisposable
         }
 
         MarkDueCuts(now);
+        CutReplaysShort(now);
         if (MustPause(now))
         {
             CloseDueCuts();
@@ -166,14 +169,12 @@ internal sealed class IngestWorker : IDisposable
                     Assign(command.State!);
                     break;
                 case WorkerCommandKind.Revoke:
-                    command.State!.IsLeaving = true;
-                    MarkDue(command.State);
-                    ReleaseIfDone(command.State);
+                    Revoke(command.State!);
                     break;
                 case WorkerCommandKind.Abandon:
                     Abandon(command.State!);
                     break;
-                case WorkerCommandKind.Committed:
+                case WorkerCommandKind.Stored:
                     command.State!.InFlightCut = null;
                     _hasDueCuts = true; // Perhaps one has waited for this.
                     ReleaseIfDone(command.State);
@@ -196,6 +197,10 @@ internal sealed class IngestWorker : IDisposable
 
         partitions[state.Key.Partition] = state;
         _assigned.Add(state);
+        if (state.IsReplaying)
+        {
+            _replaying.Add(state);
+        }
     }
 
     /// <summary>Forgets a partition that this process may no longer store: its cuts go on to their end, marked as given up.</summary>
@@ -214,6 +219,7 @@ internal sealed class IngestWorker : IDisposable
             CloseCut(state, open);
         }
 
+        EndReplay(state);
         state.InFlightCut = null;
         ReleaseIfDone(state);
     }
@@ -233,6 +239,7 @@ internal sealed class IngestWorker : IDisposable
 
         _router.ReturnChunks(state);
         _assigned.Remove(state);
+        EndReplay(state);
         _withOpenChunks.Remove(state);
         state.IsReleased = true;
         _context.Released();
@@ -259,7 +266,7 @@ internal sealed class IngestWorker : IDisposable
 
     private void MarkDue(PartitionState state)
     {
-        if (state.OpenCut is not null)
+        if (state.OpenCut is not null && !state.IsReplaying)
         {
             state.IsCutDue = true;
             _hasDueCuts = true;
@@ -291,6 +298,15 @@ internal sealed class IngestWorker : IDisposable
 
         // Before the marker: with shards in this thread the cut may be stored before SendMarker returns.
         state.InFlightCut = cut;
+        if (cut.IsReplay && cut.ToOffset == state.ReplayTo)
+        {
+            cut.MarkPlanned(); // By the owner before.
+        }
+        else if (!cut.IsAbandoned)
+        {
+            _context.Closed(state, cut);
+        }
+
         _router.SendMarker(state, cut);
     }
 
@@ -303,8 +319,9 @@ internal sealed class IngestWorker : IDisposable
         }
 
         _stepAt = now;
-        _isPaused = _context.Budget.IsExhausted;
-        if (_isPaused)
+        var isExhausted = _context.Budget.IsExhausted;
+        _isPaused = isExhausted && _replaying.Count == 0;
+        if (isExhausted)
         {
             MarkAllDue();
         }
@@ -352,13 +369,8 @@ internal sealed class IngestWorker : IDisposable
             HandleGap(state, counters, message.Offset, now);
         }
 
-        if (state.OpenCut is null)
-        {
-            // From the offset expected, not from the one that came: the ranges of a partition tile its log, gaps within them.
-            var fromOffset = nextOffset == PartitionState.UnknownOffset ? message.Offset : nextOffset;
-            state.OpenCut = new Cut(
-                state.Key, fromOffset, _router.ShardCount, _context.Schema.Views.Length, _context.Strings.Rent());
-        }
+        // From the offset expected, not from the one that came: the ranges of a partition tile its log, gaps within them.
+        OpenCutOf(state, nextOffset == PartitionState.UnknownOffset ? message.Offset : state.NextOffset);
 
         if (!state.HasOpenChunks)
         {
@@ -371,10 +383,29 @@ internal sealed class IngestWorker : IDisposable
         _router.Begin(state, counters, message.Offset, message.TimestampMs, now);
         _decoders[message.TopicIndex].Decode(message.Value, _router);
         _router.End();
-        state.OpenCut.ToOffset = message.Offset + 1;
-        state.NextOffset = message.Offset + 1;
+        AdvanceTo(state, message.Offset + 1);
     }
 
+    private Cut OpenCutOf(PartitionState state, long fromOffset) => state.OpenCut ??= new Cut(
+        state.Key, fromOffset, _router.ShardCount, _context.Schema.Views.Length, _context.Strings.Rent())
+    {
+        IsReplay = state.IsReplaying,
+    };
+
+    private void AdvanceTo(PartitionState state, long nextOffset)
+    {
+        state.OpenCut!.ToOffset = nextOffset;
+        state.NextOffset = nextOffset;
+        if (state.IsReplaying)
+        {
+            ContinueReplay(state);
+        }
+    }
+
+    /// <summary>
+    /// The offsets from the one expected up to <paramref name="offset"/> did not come: they are counted, and lie in the cut that
+    /// is open or in the next one, and where they pass the end of a replay, in both.
+    /// </summary>
     private void HandleGap(PartitionState state, TopicCounters counters, long offset, TimeSpan now)
     {
         var missingCount = offset - state.NextOffset;
@@ -384,10 +415,32 @@ internal sealed class IngestWorker : IDisposable
             WeirLog.OffsetGap(
                 _context.Logger, state.Key.Topic, state.Key.Partition, state.NextOffset, offset, missingCount, heldBackCount);
         }
+
+        if (state.IsReplaying && offset >= state.ReplayTo)
+        {
+            AddGap(state, state.ReplayTo); // Ends the replay.
+        }
+
+        if (offset > state.NextOffset)
+        {
+            AddGap(state, offset);
+        }
+    }
+
+    private void AddGap(PartitionState state, long offset)
+    {
+        OpenCutOf(state, state.NextOffset).GapOffsetCount += offset - state.NextOffset;
+        AdvanceTo(state, offset);
     }
 
     private void HandleError(in KafkaMessage message, TimeSpan now)
     {
+        if (message.ErrorCode == EndOfPartition)
+        {
+            HandleEnd(message, now);
+            return;
+        }
+
         Volatile.Write(ref _consumeErrorCount, _consumeErrorCount + 1);
         if (_errorLog.TryPass(now, out var heldBackCount))
         {

@@ -156,6 +156,18 @@ internal static unsafe partial class KafkaNative
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_partition_delete_records", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int MockPartitionDeleteRecords(nint cluster, string topic, int partition, long beforeOffset);
 
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_start_request_tracking")]
+    internal static partial void MockStartRequestTracking(nint cluster);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_get_requests")]
+    internal static partial nint* MockGetRequests(nint cluster, nuint* count);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_request_api_key")]
+    internal static partial short MockRequestApiKey(nint request);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_request_destroy_array")]
+    internal static partial void MockRequestDestroyArray(nint* requests, nuint count);
+
     /// <summary>
     /// Confluent.Kafka picks one of several builds of the library for the system it runs on. Its delegates tell which: the
     /// same name, looked up for its assembly, gives the module that is loaded already.

@@ -10,7 +10,7 @@ public sealed partial class KafkaSource
     private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
     {
         _rebalanceCount++;
-        var starts = ReadCommitted(partitions);
+        var starts = ReadStarts(partitions);
         if (starts is null)
         {
             return [.. partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Unset))]; // Stopping: nobody reads them.
@@ -18,32 +18,44 @@ public sealed partial class KafkaSource
 
         foreach (var start in starts)
         {
-            var key = new PartitionKey(start.Topic, start.Partition.Value);
-            if (_states.TryGetValue(key, out var earlier))
-            {
-                Abandon(earlier);
-            }
-
-            var topicIndex = IndexOfTopic(key.Topic);
-            var workerIndex = (topicIndex + key.Partition) % _workers.Length;
-            var committedOffset = start.Offset.Value >= 0 ? start.Offset.Value : PartitionState.UnknownOffset;
-            var state = new PartitionState(key, topicIndex, workerIndex, committedOffset, _context.ShardsOf(workerIndex).Count);
-            _states[key] = state;
-            _workers[workerIndex].Post(new WorkerCommand(WorkerCommandKind.Assign, state));
-            _queues[workerIndex].Forward(key.Topic, key.Partition); // Before librdkafka starts to fetch.
+            Assign(start);
         }
 
         PublishAssigned();
         WeirLog.PartitionsAssigned(_logger, partitions.Count, Names(partitions));
-        return starts;
+        return [.. starts.Select(start => new TopicPartitionOffset(
+            start.Key.Topic, start.Key.Partition, start.Offset >= 0 ? start.Offset : Offset.Unset))];
     }
 
-    /// <summary>Has the partitions cut, waits until they are stored, and commits them, before they are let go.</summary>
+    private void Assign(in PartitionStart start)
+    {
+        var key = start.Key;
+        if (_states.TryGetValue(key, out var earlier))
+        {
+            Abandon(earlier);
+        }
+
+        var topicIndex = IndexOfTopic(key.Topic);
+        var workerIndex = (topicIndex + key.Partition) % _workers.Length;
+        var state = new PartitionState(key, topicIndex, workerIndex, start.Offset, _context.ShardsOf(workerIndex).Count) { ReplayTo = start.ReplayTo };
+        _states[key] = state;
+        if (start.IsEndWanted)
+        {
+            _committer.AddEnd(state, start.Offset);
+        }
+
+        _workers[workerIndex].Post(new WorkerCommand(WorkerCommandKind.Assign, state));
+        _queues[workerIndex].Forward(key.Topic, key.Partition); // Before librdkafka starts to fetch.
+    }
+
+    /// <summary>Has the partitions cut, waits until they are stored, and commits their ends, before they are let go.</summary>
     private void OnRevoked(List<TopicPartitionOffset> partitions)
     {
         _rebalanceCount++;
         var leaving = Find(partitions);
+        Resume();
         Drain(leaving, _options.RevokeTimeout);
+        AwaitCommit();
         if (leaving.Count > 0)
         {
             WeirLog.PartitionsRevoked(_logger, leaving.Count, Names(leaving));
@@ -59,36 +71,13 @@ public sealed partial class KafkaSource
             Abandon(state);
         }
 
+        Resume();
+        AwaitCommit();
         PublishAssigned();
         if (lost.Count > 0)
         {
             WeirLog.PartitionsLost(_logger, lost.Count, Names(lost));
         }
-    }
-
-    /// <summary>The committed offset of each partition; asked until Kafka answers.</summary>
-    /// <returns>Null when the stop came before the answer.</returns>
-    private List<TopicPartitionOffset>? ReadCommitted(List<TopicPartition> partitions)
-    {
-        var failureCount = 0;
-        while (!_stopRequested.IsSet)
-        {
-            try
-            {
-                return _consumer.Committed(partitions, _committedTimeout);
-            }
-            catch (KafkaException error) when (!error.Error.IsFatal)
-            {
-                if (failureCount++ == 0)
-                {
-                    WeirLog.CommittedOffsetsUnreadable(_logger, partitions.Count, error.Error.Reason);
-                }
-
-                _stopRequested.Wait(_drainPoll * Math.Min(failureCount, 100));
-            }
-        }
-
-        return null;
     }
 
     /// <summary>Takes partitions back from their workers; other partitions go on. What is not stored in time is given up.</summary>
@@ -100,21 +89,24 @@ public sealed partial class KafkaSource
         }
 
         var deadline = Now + timeout;
-        while (!_hardStop.IsCancellationRequested && !leaving.TrueForAll(state => state.IsReleased) && Now < deadline)
+        while (!_hardStop.IsCancellationRequested && !leaving.TrueForAll(IsDone) && Now < deadline)
         {
             if (_stopRequested.IsSet && _stopDeadline < deadline)
             {
                 deadline = _stopDeadline; // A revoke that is waited for must not hold the stop.
             }
 
-            CommitStored();
-            _progress.WaitOne(_drainPoll);
+            ServeCuts(isHurried: true, _committer.IsAnswerOut ? _drainPoll : TimeSpan.Zero);
+            if (!_committer.IsAnswerOut && !leaving.TrueForAll(IsDone))
+            {
+                _progress.WaitOne(_drainPoll);
+            }
         }
 
-        var givenUp = leaving.FindAll(state => !state.IsReleased);
+        var givenUp = leaving.FindAll(state => !IsDone(state) || state.IsGivenUp || !IsOurs(state));
         foreach (var state in leaving)
         {
-            if (state.IsReleased)
+            if (IsDone(state))
             {
                 _states.Remove(state.Key);
             }
@@ -133,6 +125,9 @@ public sealed partial class KafkaSource
 
         return givenUp.Count == 0;
     }
+
+    /// <summary>True when everything read of a leaving partition is stored, and Kafka knows it.</summary>
+    private bool IsDone(PartitionState state) => !IsOurs(state) || (state.IsReleased && !_committer.IsWaiting(state));
 
     private void Abandon(PartitionState state)
     {

@@ -21,8 +21,8 @@ namespace Weir.Ingest;
 /// </remarks>
 public sealed partial class KafkaSource : IMetricSource, IDisposable
 {
-    /// <summary>How long the thread waits for events of the group, and with it the longest time until a stored cut is committed.</summary>
-    private static readonly TimeSpan _pollTimeout = TimeSpan.FromMilliseconds(50);
+    /// <summary>How long the thread waits for events of the group: with <see cref="PlanCommitter.GatherTime"/>, what a plan waits at most.</summary>
+    private static readonly TimeSpan _pollTimeout = TimeSpan.FromMilliseconds(20);
 
     private static readonly TimeSpan _drainPoll = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _committedTimeout = TimeSpan.FromSeconds(5);
@@ -37,15 +37,18 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     private readonly ILogger _logger;
     private readonly Action<string, Exception> _fault;
     private readonly ClientLog _clientLog;
-    private readonly OffsetCommitter _committer;
+    private readonly PlanCommitter _committer;
+    private readonly Func<PartitionKey, long, long, Task<bool>>? _isStored;
     private readonly CancellationTokenSource _hardStop = new();
     private readonly ManualResetEventSlim _stopRequested = new();
     private readonly AutoResetEvent _progress = new(initialState: false); // A cut was stored, or a partition released.
     private readonly ConcurrentQueue<Cut> _stored = new();
+    private readonly ConcurrentQueue<(PartitionState State, Cut Cut)> _closed = new();
     private readonly Dictionary<PartitionKey, PartitionState> _states = [];
     private readonly long _startTimestamp;
     private PartitionState[] _assigned = []; // Replaced as a whole, so that any thread may read it.
     private IConsumer<Ignore, Ignore> _consumer = null!;
+    private CommitNative _commits = null!;
     private NativeMessageQueue[] _queues = [];
     private IngestWorker[] _workers = [];
     private Thread[] _workerThreads = [];
@@ -53,6 +56,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     private Error? _fatalError;
     private TimeSpan _stopDeadline; // Read after _stopRequested is seen.
     private TimeSpan _watermarksAt;
+    private long _tickNumber;
     private long _abandonedCount;
     private long _rebalanceCount;
     private bool _isDrained;
@@ -70,6 +74,10 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <param name="timeProvider">The process's clock.</param>
     /// <param name="logger">Where state changes are logged.</param>
     /// <param name="fault">Gets a broken invariant or a fatal error of the consumer, on the thread that failed; the process is to stop.</param>
+    /// <param name="isStored">
+    /// Asks the ledger whether a range of a partition, from one offset up to another, is stored. Needed where another version of
+    /// weir has planned it, whose block names this one does not make; null, or a task that fails: not known.
+    /// </param>
     public KafkaSource(
         IngestOptions options,
         StreamSchema schema,
@@ -79,14 +87,16 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         Func<string, FlowDecoder> decoderOf,
         TimeProvider timeProvider,
         ILogger logger,
-        Action<string, Exception> fault)
+        Action<string, Exception> fault,
+        Func<PartitionKey, long, long, Task<bool>>? isStored = null)
     {
         _options = options;
         _timeProvider = timeProvider;
         _logger = logger;
         _fault = fault;
         _clientLog = new ClientLog(logger, timeProvider);
-        _committer = new OffsetCommitter(logger);
+        _isStored = isStored;
+        _committer = new PlanCommitter(logger, Abandon);
         _startTimestamp = timeProvider.GetTimestamp();
         _context = new IngestContext(
             options,
@@ -99,6 +109,11 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             logger,
             new StringDictionaryPool(options.StringsMax),
             new RejectRing(),
+            (state, cut) =>
+            {
+                _closed.Enqueue((state, cut));
+                _progress.Set();
+            },
             () => _progress.Set(),
             _hardStop.Token);
     }
@@ -123,6 +138,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             .Build();
         var client = KafkaNative.HandleOf(_consumer);
         var topics = _options.Topics.Select(topic => topic.Name).ToArray();
+        _commits = new CommitNative(client);
         _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(client, topics, IngestWorker.MessagesPerStepMax))];
         _workers = [.. _queues.Select((queue, index) => new IngestWorker(index, _context, queue))];
         _workerThreads = [.. _workers.Select(worker => new Thread(() => RunWorker(worker)) { Name = $"ingest {worker.Index}", IsBackground = true })];
@@ -190,7 +206,11 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             Volatile.Read(ref _abandonedCount),
             _committer.ErrorCount,
             _clientLog.ErrorCount + _workers.Sum(worker => worker.ConsumeErrorCount),
-            Volatile.Read(ref _rebalanceCount));
+            Volatile.Read(ref _rebalanceCount))
+        {
+            CommitCount = _committer.CommitCount,
+            ReplayCount = _workers.Sum(worker => worker.ReplayCount),
+        };
     }
 
     /// <summary>The offset after the last message read of a partition; −1 when it is not assigned or none is known. Any thread.</summary>
@@ -238,7 +258,11 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             state.CommittedOffset,
             state.HighWatermark,
             inFlight?.FromOffset ?? PartitionState.UnknownOffset,
-            inFlight?.ToOffset ?? PartitionState.UnknownOffset);
+            inFlight?.ToOffset ?? PartitionState.UnknownOffset)
+        {
+            StoredOffset = state.StoredOffset,
+            IsReplaying = state.IsReplaying,
+        };
     }
 
     private void Run()
@@ -248,7 +272,8 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             while (!_stopRequested.IsSet)
             {
                 Poll();
-                CommitStored();
+                ServeCuts(isHurried: false, TimeSpan.Zero);
+                HoldBackForReplays();
                 RefreshWatermarks();
             }
 
@@ -310,8 +335,24 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         }
     }
 
-    private void CommitStored()
+    /// <summary>Passes on what became of cuts since the last time, and commits what is due.</summary>
+    /// <param name="isHurried">True when partitions are leaving.</param>
+    /// <param name="wait">How long to wait for the answer to a commit that is out.</param>
+    private void ServeCuts(bool isHurried, TimeSpan wait)
     {
+        var now = Now;
+        while (_closed.TryDequeue(out var closed))
+        {
+            if (IsOurs(closed.State) && !closed.Cut.IsAbandoned)
+            {
+                _committer.AddPlan(closed.State, closed.Cut, now);
+            }
+            else
+            {
+                closed.Cut.Abandon(); // Closed before the worker heard that the partition is gone.
+            }
+        }
+
         while (_stored.TryDequeue(out var cut))
         {
             if (cut.IsAbandoned)
@@ -320,17 +361,25 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             }
             else if (_states.TryGetValue(cut.Partition, out var state) && state.InFlightCut == cut)
             {
-                _committer.Add(state);
+                state.StoredOffset = cut.ToOffset;
+                _committer.AddEnd(state, cut.ToOffset);
+                _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Stored, state));
             }
 
             _context.Strings.Return(cut.Strings);
         }
 
-        _committer.Commit(
-            _consumer,
-            Now,
-            state => _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Committed, state)));
+        var tickNumber = now.Ticks / _options.FlushInterval.Ticks;
+        if (tickNumber != _tickNumber)
+        {
+            _tickNumber = tickNumber;
+            _committer.Tick();
+        }
+
+        _committer.Serve(_commits, now, isHurried, wait);
     }
+
+    private bool IsOurs(PartitionState state) => _states.TryGetValue(state.Key, out var current) && current == state;
 
     /// <summary>Stores and commits everything, ends the workers, and leaves the group.</summary>
     private void Leave()
@@ -353,6 +402,12 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             _queues[index].Dispose(); // Before the client, which Close frees.
         }
 
+        while (_closed.TryDequeue(out var closed))
+        {
+            closed.Cut.Abandon(); // Nobody plans it any more.
+        }
+
+        _commits.Dispose();
         _consumer.Close();
         WeirLog.IngestStopped(_logger, _isDrained);
     }

@@ -5,8 +5,7 @@ namespace Weir.Ingest;
 /// <summary>One assignment of a partition to this process: position, open cut, and the cut in flight.</summary>
 /// <remarks>
 /// Each assignment gets a new object, so what arrives late for an older one is recognised by its reference. The ingest worker
-/// that owns the partition writes it, but for <see cref="CommittedOffset"/> and <see cref="HighWatermark"/>, which are the
-/// source's. Any thread may read the properties that say so.
+/// that owns the partition writes it, but for the members that say that they are the source's. Any thread may read the properties that say so.
 /// </remarks>
 internal sealed class PartitionState
 {
@@ -18,6 +17,8 @@ internal sealed class PartitionState
     private long _highWatermark = UnknownOffset;
     private Cut? _inFlightCut;
     private bool _isReleased;
+    private long _replayTo = UnknownOffset;
+    private long _storedOffset;
 
     /// <summary>Makes the state of a new assignment.</summary>
     /// <param name="key">The partition.</param>
@@ -32,6 +33,7 @@ internal sealed class PartitionState
         WorkerIndex = workerIndex;
         _committedOffset = committedOffset;
         _nextOffset = committedOffset;
+        _storedOffset = committedOffset;
         OpenChunks = new RecordChunk?[shardCount];
         ChunkOpenedAt = new TimeSpan[shardCount];
     }
@@ -52,7 +54,27 @@ internal sealed class PartitionState
         set => Volatile.Write(ref _nextOffset, value);
     }
 
-    /// <summary>The offset committed last. The source writes; any thread reads.</summary>
+    /// <summary>
+    /// While a plan that was found at the assignment is replayed, the end of its range: the first cut ends exactly there.
+    /// <see cref="UnknownOffset"/> otherwise. Set before the worker gets the partition, then the worker's; any thread reads.
+    /// </summary>
+    public long ReplayTo
+    {
+        get => Volatile.Read(ref _replayTo);
+        set => Volatile.Write(ref _replayTo, value);
+    }
+
+    /// <summary>True while a plan is replayed. Any thread reads.</summary>
+    public bool IsReplaying => ReplayTo != UnknownOffset;
+
+    /// <summary>The offset after the last message that is stored. The source writes; any thread reads.</summary>
+    public long StoredOffset
+    {
+        get => Volatile.Read(ref _storedOffset);
+        set => Volatile.Write(ref _storedOffset, value);
+    }
+
+    /// <summary>The offset committed last; up to it everything is stored. The source writes; any thread reads.</summary>
     public long CommittedOffset
     {
         get => Volatile.Read(ref _committedOffset);
@@ -66,7 +88,7 @@ internal sealed class PartitionState
         set => Volatile.Write(ref _highWatermark, value);
     }
 
-    /// <summary>The closed cut that is not yet stored and committed; at most one. Any thread reads.</summary>
+    /// <summary>The closed cut that is not yet stored; at most one. Any thread reads.</summary>
     public Cut? InFlightCut
     {
         get => Volatile.Read(ref _inFlightCut);
@@ -79,6 +101,24 @@ internal sealed class PartitionState
         get => Volatile.Read(ref _isReleased);
         set => Volatile.Write(ref _isReleased, value);
     }
+
+    /// <summary>The closed cut whose plan Kafka has not accepted yet. The source.</summary>
+    public Cut? PlanWanted { get; set; }
+
+    /// <summary>An offset up to which everything is stored and which is not committed yet. The source.</summary>
+    public long EndWanted { get; set; } = UnknownOffset;
+
+    /// <summary>True while the broker is not asked for messages, so that replays get the memory that is left. The source.</summary>
+    public bool IsHeldBack { get; set; }
+
+    /// <summary>True when it was released with a replay unfinished: the plan stands for the next owner. Worker, before <see cref="IsReleased"/>.</summary>
+    public bool IsGivenUp { get; set; }
+
+    /// <summary>Where the log ended before the end of the range that is replayed; <see cref="UnknownOffset"/> when it does not. Worker.</summary>
+    public long LogEnd { get; set; } = UnknownOffset;
+
+    /// <summary>When <see cref="LogEnd"/> was seen. Worker.</summary>
+    public TimeSpan LogEndAt { get; set; }
 
     /// <summary>The cut that messages are read into; null until the next message.</summary>
     public Cut? OpenCut { get; set; }

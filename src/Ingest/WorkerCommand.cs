@@ -6,14 +6,14 @@ internal enum WorkerCommandKind
     /// <summary>Read the partition from now on.</summary>
     Assign,
 
-    /// <summary>Read no more of it, cut what was read, and release it when that is stored and committed.</summary>
+    /// <summary>Read no more of it, cut what was read, and release it when that is stored. An unfinished replay is given up.</summary>
     Revoke,
 
     /// <summary>Read no more of it and give up what is not stored.</summary>
     Abandon,
 
-    /// <summary>The cut in flight is stored and committed; the next one may be closed.</summary>
-    Committed,
+    /// <summary>The cut in flight is stored; the next one may be closed.</summary>
+    Stored,
 
     /// <summary>End.</summary>
     Exit,

@@ -26,7 +26,7 @@ public sealed class IngestWorkerTests
     }
 
     [Fact]
-    public void A_due_cut_waits_until_the_one_in_flight_is_committed()
+    public void A_due_cut_waits_until_the_one_in_flight_is_stored()
     {
         using var harness = new WorkerHarness();
         var state = harness.Assign();
@@ -40,7 +40,7 @@ public sealed class IngestWorkerTests
         harness.Step(21_000);
         Assert.Equal([(0, 0L, 1L)], RangesOf(harness));
 
-        harness.Post(WorkerCommandKind.Committed, state);
+        harness.Post(WorkerCommandKind.Stored, state);
         harness.Step(21_001);
 
         Assert.Equal([(0, 0L, 1L), (0, 1L, 3L)], RangesOf(harness));
@@ -120,7 +120,7 @@ public sealed class IngestWorkerTests
     }
 
     [Fact]
-    public void A_revoked_partition_is_cut_at_once_read_no_more_and_released_when_its_cut_is_committed()
+    public void A_revoked_partition_is_cut_at_once_read_no_more_and_released_when_its_cut_is_stored()
     {
         using var harness = new WorkerHarness();
         var state = harness.Assign();
@@ -134,7 +134,7 @@ public sealed class IngestWorkerTests
         Assert.Equal(1, harness.Counters.LeavingMessageCount);
         Assert.False(state.IsReleased);
 
-        harness.Post(WorkerCommandKind.Committed, state);
+        harness.Post(WorkerCommandKind.Stored, state);
         harness.Step(3);
         Assert.True(state.IsReleased);
         Assert.Equal(1, harness.ReleasedCount);
@@ -152,12 +152,12 @@ public sealed class IngestWorkerTests
         harness.Step(10_001);
         harness.Post(WorkerCommandKind.Revoke, state);
         harness.Step(10_002);
-        harness.Post(WorkerCommandKind.Committed, state);
+        harness.Post(WorkerCommandKind.Stored, state);
         harness.Step(10_003);
 
         Assert.Equal([(0, 0L, 1L), (0, 1L, 2L)], RangesOf(harness));
         Assert.False(state.IsReleased);
-        harness.Post(WorkerCommandKind.Committed, state);
+        harness.Post(WorkerCommandKind.Stored, state);
         harness.Step(10_004);
         Assert.True(state.IsReleased);
     }
@@ -214,7 +214,7 @@ public sealed class IngestWorkerTests
         Assert.Equal(TimeSpan.FromMilliseconds(100), harness.Worker.MemoryPauseTotal);
 
         shards.Release(cut);
-        harness.Post(WorkerCommandKind.Committed, state);
+        harness.Post(WorkerCommandKind.Stored, state);
         harness.Step(103);
         Assert.Equal(0, harness.WaitingMessageCount);
     }

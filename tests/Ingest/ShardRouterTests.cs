@@ -96,7 +96,7 @@ public sealed class ShardRouterTests
         harness.Produce(second, Exporters("c", "x", "b", "a"));
         harness.Step(1);
         harness.Step(10_000);
-        harness.Post(WorkerCommandKind.Committed, first);
+        harness.Post(WorkerCommandKind.Stored, first);
         harness.Produce(first, Exporters("b"));
         harness.Step(10_001);
 
@@ -180,13 +180,13 @@ public sealed class ShardRouterTests
             harness.Step(at += random.Next(700));
             foreach (var state in states.Where(state => state.InFlightCut is not null && random.Next(3) == 0))
             {
-                harness.Post(WorkerCommandKind.Committed, state);
+                harness.Post(WorkerCommandKind.Stored, state);
             }
         }
 
         foreach (var state in states)
         {
-            harness.Post(WorkerCommandKind.Committed, state);
+            harness.Post(WorkerCommandKind.Stored, state);
             harness.Post(WorkerCommandKind.Revoke, state);
         }
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Core.Model;
 using Weir.Ingest;
 using Weir.Tests.Support;
@@ -17,7 +16,8 @@ internal sealed class SourceHarness : IDisposable
         Func<IngestOptions, IngestOptions>? change = null,
         int shardCount = 1,
         TestShards? shards = null,
-        IReadOnlyDictionary<string, string>? properties = null)
+        IReadOnlyDictionary<string, string>? properties = null,
+        Func<PartitionKey, long, long, Task<bool>>? isStored = null)
     {
         var all = KafkaBroker.QuickProperties();
         foreach (var (name, value) in properties ?? new Dictionary<string, string>())
@@ -44,8 +44,9 @@ internal sealed class SourceHarness : IDisposable
             Shards.Budget,
             _ => new TestFormat.Decoder(WorkerHarness.Schema),
             TimeProvider.System,
-            NullLogger.Instance,
-            (stage, error) => Faults.Enqueue(error));
+            Log,
+            (stage, error) => Faults.Enqueue(error),
+            isStored);
     }
 
     public IngestOptions Options { get; }
@@ -53,6 +54,8 @@ internal sealed class SourceHarness : IDisposable
     public TestShards Shards { get; }
 
     public KafkaSource Source { get; }
+
+    public RecordingLogger Log { get; } = new();
 
     public ConcurrentQueue<Exception> Faults { get; } = new();
 
@@ -99,7 +102,11 @@ internal sealed class SourceHarness : IDisposable
         Source.Dispose();
     }
 
-    private void OnFolded(Cut cut)
+    /// <summary>Nothing of a cut may be inserted before its range is planned: only then the double gets it.</summary>
+    private void OnFolded(Cut cut) => cut.WhenPlanned.ContinueWith(
+        _ => OnPlanned(cut), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+    private void OnPlanned(Cut cut)
     {
         if (StoresAtOnce)
         {

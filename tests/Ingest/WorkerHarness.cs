@@ -34,6 +34,7 @@ internal sealed class WorkerHarness : IDisposable
             NullLogger.Instance,
             new StringDictionaryPool(Options.StringsMax),
             new RejectRing(),
+            (_, cut) => Unplanned.Add(cut),
             () => ReleasedCount++,
             CancellationToken.None);
         Worker = new IngestWorker(0, Context, _queue);
@@ -49,6 +50,9 @@ internal sealed class WorkerHarness : IDisposable
 
     public IngestWorker Worker { get; }
 
+    /// <summary>Cuts that were closed and need a plan.</summary>
+    public List<Cut> Unplanned { get; } = [];
+
     public int ReleasedCount { get; private set; }
 
     public TopicCounters Counters => Worker.Counters[0];
@@ -62,9 +66,10 @@ internal sealed class WorkerHarness : IDisposable
     public int WaitingMessageCount => _queue.Count;
 
     /// <summary>Gives the worker a partition.</summary>
-    public PartitionState Assign(int partition = 0, long committedOffset = PartitionState.UnknownOffset)
+    public PartitionState Assign(
+        int partition = 0, long committedOffset = PartitionState.UnknownOffset, long replayTo = PartitionState.UnknownOffset)
     {
-        var state = new PartitionState(new PartitionKey("flows", partition), 0, 0, committedOffset, Shards.Shards.Count);
+        var state = new PartitionState(new PartitionKey("flows", partition), 0, 0, committedOffset, Shards.Shards.Count) { ReplayTo = replayTo };
         _producedOffsets[state] = Math.Max(committedOffset, 0);
         Worker.Post(new WorkerCommand(WorkerCommandKind.Assign, state));
         return state;
@@ -84,6 +89,9 @@ internal sealed class WorkerHarness : IDisposable
         _producedOffsets[state] = offset + 1;
         _queue.Add(state.Key.Partition, offset, timestampMs, payload, 0);
     }
+
+    /// <summary>Says that the log of a partition ends at <paramref name="offset"/>.</summary>
+    public void ProduceEnd(PartitionState state, long offset) => _queue.Add(state.Key.Partition, offset, -1, [], errorCode: -191);
 
     public void ProduceError(int errorCode, string text) => _queue.Add(0, 0, -1, System.Text.Encoding.UTF8.GetBytes(text), errorCode);
 

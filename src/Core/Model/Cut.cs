@@ -20,6 +20,7 @@ public sealed class Cut
     private long _droppedCount;
     private long _overwrittenCount;
     private int _shardsPending;
+    private readonly TaskCompletionSource _planned = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isAbandoned;
 
     /// <summary>Opens a cut.</summary>
@@ -51,6 +52,21 @@ public sealed class Cut
 
     /// <summary>The string tags of the records. Ingest worker, until the marker is sent; then read only.</summary>
     public StringDictionary Strings { get; }
+
+    /// <summary>
+    /// True when a plan ordered this range: an earlier owner may have stored some or all of its blocks under the same names.
+    /// Ingest worker, when the cut is opened; then fixed.
+    /// </summary>
+    public bool IsReplay { get; init; }
+
+    /// <summary>Offsets within the range that the broker did not deliver. Ingest worker.</summary>
+    public long GapOffsetCount { get; set; }
+
+    /// <summary>
+    /// Ends when the range stands in Kafka as this partition's plan, or the cut is abandoned. Nothing of the cut may be sent to
+    /// ClickHouse before. Any thread.
+    /// </summary>
+    public Task WhenPlanned => _planned.Task;
 
     /// <summary>When the cut was closed, by the process's clock. Ingest worker.</summary>
     public DateTimeOffset ClosedAt { get; set; }
@@ -89,8 +105,15 @@ public sealed class Cut
     /// <summary>Counts records that newer ones pushed out of a queue. Any thread.</summary>
     public void AddOverwritten(int recordCount) => Interlocked.Add(ref _overwrittenCount, recordCount);
 
-    /// <summary>Sets <see cref="IsAbandoned"/>. Any thread.</summary>
-    public void Abandon() => Volatile.Write(ref _isAbandoned, true);
+    /// <summary>Sets <see cref="IsAbandoned"/>, and lets go who waits for the plan. Any thread.</summary>
+    public void Abandon()
+    {
+        Volatile.Write(ref _isAbandoned, true);
+        _planned.TrySetResult();
+    }
+
+    /// <summary>Says that Kafka has accepted the plan of this range. The source's thread.</summary>
+    public void MarkPlanned() => _planned.TrySetResult();
 
     /// <summary>Puts the rows of one view, folded by one shard, into the cut, which owns them from here on. The shard's thread.</summary>
     public void SetRows(int shard, int view, RowStore rows) => _rows[(shard * _viewCount) + view] = rows;

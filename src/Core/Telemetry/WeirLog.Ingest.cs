@@ -30,7 +30,7 @@ public static partial class WeirLog
     public static partial void CommittedOffsetsUnreadable(ILogger logger, int count, string reason);
 
     /// <summary>A commit failed.</summary>
-    [LoggerMessage(2007, LogLevel.Warning, "Commit of {Count} partitions failed and is tried again while they are ours; what is stored and not committed may be counted twice after a crash: {Reason}")]
+    [LoggerMessage(2007, LogLevel.Warning, "Commit of {Count} partitions failed and is tried again while they are ours; their next cuts are inserted when it is accepted: {Reason}")]
     public static partial void CommitFailed(ILogger logger, int count, string reason);
 
     /// <summary>Commits work again.</summary>
@@ -70,4 +70,37 @@ public static partial class WeirLog
     /// <summary>Reading has ended.</summary>
     [LoggerMessage(2016, LogLevel.Information, "Reading has ended and the group is left; everything read is stored and committed: {IsDrained}")]
     public static partial void IngestStopped(ILogger logger, bool isDrained);
+
+    /// <summary>Kafka refused a plan.</summary>
+    [LoggerMessage(2017, LogLevel.Warning, "Kafka refuses the plan of {Topic}/{Partition} ({Reason}): this process is not its owner any more. What was read of it is given up and read again by the next owner")]
+    public static partial void PlanRefused(ILogger logger, string topic, int partition, string reason);
+
+    /// <summary>A plan of an earlier owner is carried out.</summary>
+    [LoggerMessage(2018, LogLevel.Information, "{Topic}/{Partition}: an earlier owner planned offsets {FromOffset} to {ToOffset}; they are read again and stored under the same names, which counts nothing twice")]
+    public static partial void ReplayBegins(ILogger logger, string topic, int partition, long fromOffset, long toOffset);
+
+    /// <summary>A planned range has no end any more.</summary>
+    [LoggerMessage(2019, LogLevel.Error, "{Topic}/{Partition}: offsets {FromOffset} to {ToOffset} were planned, but the log ends at {LogEnd}: {MissingCount} offsets were lost at the broker (unclean leader election, or the topic was made anew). What is there is stored under another name; at most this range may be counted twice")]
+    public static partial void ReplayCutShort(
+        ILogger logger, string topic, int partition, long fromOffset, long toOffset, long logEnd, long missingCount);
+
+    /// <summary>A plan of another layout, not known to be stored.</summary>
+    [LoggerMessage(2020, LogLevel.Warning, "{Topic}/{Partition}: offsets {FromOffset} to {ToOffset} were planned by another version of weir (layout {Layout}) and are not known to be stored; they are read again under new names, and at most this range may be counted twice")]
+    public static partial void ForeignPlanFolded(ILogger logger, string topic, int partition, long fromOffset, long toOffset, int layout);
+
+    /// <summary>A plan of another layout that is stored.</summary>
+    [LoggerMessage(2021, LogLevel.Information, "{Topic}/{Partition}: offsets {FromOffset} to {ToOffset} were planned by another version of weir (layout {Layout}) and are stored; reading goes on after them")]
+    public static partial void ForeignPlanStored(ILogger logger, string topic, int partition, long fromOffset, long toOffset, int layout);
+
+    /// <summary>Commit metadata of another program.</summary>
+    [LoggerMessage(2022, LogLevel.Warning, "{Topic}/{Partition}: the commit's metadata is not weir's and is no plan: {Metadata}. Does another program use this group? Further ones are not logged")]
+    public static partial void ForeignMetadata(ILogger logger, string topic, int partition, string metadata);
+
+    /// <summary>The ledger could not be asked.</summary>
+    [LoggerMessage(2023, LogLevel.Warning, "{Topic}/{Partition}: whether offsets {FromOffset} to {ToOffset} are stored could not be found out: {Reason}")]
+    public static partial void LedgerNotAsked(ILogger logger, string topic, int partition, long fromOffset, long toOffset, string reason);
+
+    /// <summary>A commit is not answered while its partitions leave.</summary>
+    [LoggerMessage(2024, LogLevel.Warning, "A commit was not answered within {Timeout} and its partitions leave; should the broker accept it late, their next owner reads some messages again")]
+    public static partial void CommitUnanswered(ILogger logger, TimeSpan timeout);
 }

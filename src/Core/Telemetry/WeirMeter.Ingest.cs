@@ -68,16 +68,24 @@ public static partial class WeirMeter
     public static readonly MetricDefinition IngestLagMessages = new(
         "weir_ingest_lag_messages", MetricKind.Gauge, "Messages in the assigned partitions that are not yet read, as of the last fetch.", "topic");
 
-    /// <summary>Messages read and not yet committed.</summary>
+    /// <summary>Messages read and not yet stored.</summary>
     public static readonly MetricDefinition IngestUncommittedMessages = new(
         "weir_ingest_uncommitted_messages",
         MetricKind.Gauge,
-        "Messages of the assigned partitions that are read and not yet stored and committed.",
+        "Messages of the assigned partitions that are read and not yet stored.",
         "topic");
 
     /// <summary>Pauses for memory.</summary>
     public static readonly MetricDefinition IngestMemoryPauseTotal = new(
         "weir_ingest_memory_pause_seconds_total", MetricKind.Counter, "Time that workers did not read because memory.limit was reached.", "worker");
+
+    /// <summary>Commits.</summary>
+    public static readonly MetricDefinition IngestCommitsTotal = new(
+        "weir_ingest_commits_total", MetricKind.Counter, "Commits sent to Kafka: one for all partitions at each flush, and those tried again.");
+
+    /// <summary>Replays.</summary>
+    public static readonly MetricDefinition IngestReplaysTotal = new(
+        "weir_ingest_replays_total", MetricKind.Counter, "Ranges read again because an earlier owner of the partition had planned them.");
 
     /// <summary>Failed commits.</summary>
     public static readonly MetricDefinition IngestCommitErrorsTotal = new(
@@ -96,6 +104,6 @@ public static partial class WeirMeter
         IngestMessagesTotal, IngestMessageBytesTotal, IngestReadTotal, IngestRejectedTotal, IngestLateTotal, IngestMarkersTotal,
         IngestSamplingUnknownTotal, IngestGapOffsetsTotal, IngestRepeatedMessagesTotal, IngestLeavingMessagesTotal,
         IngestAbandonedTotal, IngestPartitions, IngestLagMessages, IngestUncommittedMessages, IngestMemoryPauseTotal,
-        IngestCommitErrorsTotal, IngestConsumeErrorsTotal, IngestRebalancesTotal,
+        IngestCommitsTotal, IngestReplaysTotal, IngestCommitErrorsTotal, IngestConsumeErrorsTotal, IngestRebalancesTotal,
     ];
 }

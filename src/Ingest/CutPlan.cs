@@ -1,0 +1,32 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Weir.Core.Model;
+
+namespace Weir.Ingest;
+
+/// <summary>What a process is about to store of a partition, as it stands in Kafka: in the metadata of the committed offset.</summary>
+/// <param name="FromOffset">First offset of the range: the committed offset.</param>
+/// <param name="ToOffset">The offset after the last one.</param>
+/// <param name="Layout">The <see cref="BlockName.LayoutVersion"/> of the process that planned it.</param>
+public readonly partial record struct CutPlan(long FromOffset, long ToOffset, int Layout)
+{
+    /// <summary>True when this program makes the same blocks of the range, under the same names.</summary>
+    public bool IsOfThisLayout => Layout == BlockName.LayoutVersion;
+
+    /// <summary>The metadata of a commit that plans a range up to <paramref name="toOffset"/>.</summary>
+    public static string MetadataOf(long toOffset) =>
+        string.Create(CultureInfo.InvariantCulture, $"weir-plan layout={BlockName.LayoutVersion} to={toOffset}");
+
+    /// <summary>Reads the plan of a commit.</summary>
+    /// <returns>Null when the metadata is no plan: empty, of another program, or not of a range.</returns>
+    public static CutPlan? Parse(long committedOffset, string metadata) =>
+        Pattern().Match(metadata) is { Success: true } match
+        && int.TryParse(match.Groups["layout"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var layout)
+        && long.TryParse(match.Groups["to"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var toOffset)
+        && committedOffset >= 0 && toOffset > committedOffset
+            ? new CutPlan(committedOffset, toOffset, layout)
+            : null;
+
+    [GeneratedRegex(@"^weir-plan layout=(?<layout>\d+) to=(?<to>\d+)\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex Pattern();
+}
