@@ -30,4 +30,8 @@ internal sealed record IngestContext(
     StringDictionaryPool Strings,
     RejectRing Rejects,
     Action Released,
-    CancellationToken HardStop);
+    CancellationToken HardStop)
+{
+    /// <summary>Gets the rejected and late records; null when they go nowhere.</summary>
+    public DeadLetterQueue? DeadLetters { get; init; }
+}

@@ -70,7 +70,10 @@ internal sealed class IngestWorker : IDisposable
         Counters = [.. topics.Select(_ => new TopicCounters())];
         _partitions = [.. topics.Select(_ => Array.Empty<PartitionState?>())];
         _router = new ShardRouter(
-            context.Schema, context.Shards, context.ChunkPool, context.Options, context.Rejects, context.HardStop);
+            context.Schema, context.Shards, context.ChunkPool, context.Options, context.Rejects, context.HardStop)
+        {
+            DeadLetters = context.DeadLetters is { } letters ? new DeadLetterTap(letters) : null,
+        };
     }
 
     /// <summary>Its number.</summary>
@@ -365,9 +368,11 @@ internal sealed class IngestWorker : IDisposable
 
         counters.MessageCount++;
         counters.MessageBytes += message.LengthBytes;
+        _router.DeadLetters?.Begin(state.Key, message);
         _router.Begin(state, counters, message.Offset, message.TimestampMs, now);
         _decoders[message.TopicIndex].Decode(message.Value, _router);
         _router.End();
+        _router.DeadLetters?.End(message, _router.MessageReadCount, _router.MessageLateCount);
         state.OpenCut.ToOffset = message.Offset + 1;
         state.NextOffset = message.Offset + 1;
     }
