@@ -79,6 +79,7 @@ internal static class WeirProgram
             CheckCommand.Create(context, backend),
             QueryCommand.Create(context, backend),
             AuditCommand.Create(context, backend),
+            DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
             BrokerCommand.Create(context, backend),
             DemoCommand.Create(context, backend),
