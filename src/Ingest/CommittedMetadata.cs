@@ -58,7 +58,7 @@ internal static unsafe partial class CommittedMetadata
 
     /// <summary><c>rd_kafka_topic_partition_list_t</c>, part of librdkafka's ABI.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    private struct PartitionList
+    internal struct PartitionList
     {
         public int Count;
         public int Size;
@@ -67,7 +67,7 @@ internal static unsafe partial class CommittedMetadata
 
     /// <summary><c>rd_kafka_topic_partition_t</c>, part of librdkafka's ABI.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    private struct Element
+    internal struct Element
     {
         public nint Topic;
         public int Partition;
@@ -80,13 +80,13 @@ internal static unsafe partial class CommittedMetadata
     }
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_topic_partition_list_new")]
-    private static partial PartitionList* ListNew(int size);
+    internal static partial PartitionList* ListNew(int size);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_topic_partition_list_add", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial Element* ListAdd(PartitionList* list, string topic, int partition);
+    internal static partial Element* ListAdd(PartitionList* list, string topic, int partition);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_topic_partition_list_destroy")]
-    private static partial void ListDestroy(PartitionList* list);
+    internal static partial void ListDestroy(PartitionList* list);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_committed")]
     private static partial int Committed(nint client, PartitionList* list, int timeoutMs);

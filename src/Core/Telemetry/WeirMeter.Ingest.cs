@@ -93,14 +93,14 @@ public static partial class WeirMeter
 
     /// <summary>Records whose dead letters were written.</summary>
     public static readonly MetricDefinition IngestDeadLettersWrittenTotal = new(
-        "weir_ingest_dead_letters_written_records_total",
+        "weir_dead_letters_written_records_total",
         MetricKind.Counter,
         "Rejected and late records that were written to dead_letters.topic or dead_letters.directory.",
         "reason");
 
     /// <summary>Records whose dead letters were not written.</summary>
     public static readonly MetricDefinition IngestDeadLettersUnwrittenTotal = new(
-        "weir_ingest_dead_letters_unwritten_records_total",
+        "weir_dead_letters_unwritten_records_total",
         MetricKind.Counter,
         "Rejected and late records that were counted only: above dead_letters.rate_max, a full queue or directory, or an error.",
         "reason");
