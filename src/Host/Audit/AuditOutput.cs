@@ -7,7 +7,11 @@ namespace Weir.Host.Audit;
 /// <summary>An audit's result for people, and for programs.</summary>
 internal static class AuditOutput
 {
-    private static readonly JsonSerializerOptions _json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true };
+    private static readonly JsonSerializerOptions _json = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = true,
+    };
 
     /// <summary>Writes the result as lines.</summary>
     public static void WriteText(AuditReport report, TextWriter output)
@@ -89,8 +93,8 @@ internal static class AuditOutput
     private static string Verdict(AuditReport report) => report.Verdict switch
     {
         AuditVerdict.Exact => "exact: every record read is in the sums once, or in a named loss",
-        AuditVerdict.Unsettled => "unsettled: the tables are ahead of the ledger while cuts are in flight; audit again when weir has stored "
-            + "them (a weir that starts replays them first)",
+        AuditVerdict.Unsettled => "unsettled: the tables are ahead of the ledger while cuts are in flight; audit again when weir has "
+            + "stored them (a weir that starts replays them first)",
         _ => $"{AuditWords.Count(report.DifferenceCount, "difference")}",
     };
 

@@ -33,7 +33,8 @@ internal sealed class AuditRun(WeirOptions options, AuditSettings settings, IWei
         if (!tables.Contains(LedgerQueries.Table))
         {
             throw new CommandException(
-                $"there is no table {LedgerQueries.Table} in {options.Writer.Database}: nothing has been stored there with a ledger; start 'weir run'");
+                $"there is no table {LedgerQueries.Table} in {options.Writer.Database}: "
+                + "nothing has been stored there with a ledger; start 'weir run'");
         }
 
         var from = time.GetTimestamp();

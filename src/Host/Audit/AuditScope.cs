@@ -17,7 +17,7 @@ internal sealed record AuditScope
     /// </summary>
     public required IReadOnlyDictionary<string, uint> ViewsSince { get; init; }
 
-    /// <summary>The only topic whose ranges and accounts are looked at; null for all. Sums in the tables are always of all topics.</summary>
+    /// <summary>The only topic whose ranges and accounts are looked at; null for all. Sums in the tables are of all topics.</summary>
     public string? Topic { get; init; }
 
     /// <summary>The first UTC day that is looked at, in days since 1970; 0 for all. Ranges before it are not expected.</summary>
@@ -48,5 +48,5 @@ internal sealed record AuditView(string Name, bool HasPackets, bool HasBytes, Ti
 /// <summary>Where the consumer group and the broker are in one partition.</summary>
 /// <param name="CommittedOffset">The committed offset; null when there is none.</param>
 /// <param name="PlannedTo">The end of the cut that was planned from there and may be in flight; null when none is.</param>
-/// <param name="LogStart">The first offset of the log from which the group has to count; null when it is not known or was chosen otherwise.</param>
+/// <param name="LogStart">The offset from which the group has to count; null when it is not known or was chosen otherwise.</param>
 internal readonly record struct GroupPosition(long? CommittedOffset, long? PlannedTo, long? LogStart);

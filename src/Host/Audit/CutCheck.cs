@@ -20,7 +20,8 @@ internal static class CutCheck
         if (rows.Find(row => !IsSame(row, cut)) is { } other)
         {
             findings.AddProblem(
-                $"{name}: the rows of this cut tell of it differently: {NameOf(cut)} says {cut.Account}, {NameOf(other)} says {other.Account}");
+                $"{name}: the rows of this cut tell of it differently: {NameOf(cut)} says {cut.Account}, "
+                + $"{NameOf(other)} says {other.Account}");
         }
         else if (!cut.Account.Closes)
         {

@@ -84,7 +84,9 @@ internal sealed class LedgerAuditor
     {
         EndCut();
         var inFlight = new List<string>();
-        foreach (var (partition, tiling) in _tilings.OrderBy(pair => pair.Key.Topic, StringComparer.Ordinal).ThenBy(pair => pair.Key.Partition))
+        foreach (var (partition, tiling) in _tilings
+            .OrderBy(pair => pair.Key.Topic, StringComparer.Ordinal)
+            .ThenBy(pair => pair.Key.Partition))
         {
             tiling.Finish(hasAllCuts: _scope.SinceDay == 0);
             if (_scope.Positions?.GetValueOrDefault(partition) is { PlannedTo: { } to } position && !tiling.IsPlanStored)

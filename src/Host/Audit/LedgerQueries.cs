@@ -39,7 +39,8 @@ internal sealed class LedgerQueries(IStoreQuestions store)
     public async Task<string> ReadFingerprintAsync(CancellationToken cancel)
     {
         var rows = await AskAsync(
-            $"SELECT count(), max(version), sum(cityHash64(topic, `partition`, from_offset, to_offset, view, part, version)) FROM {Table} FINAL",
+            $"SELECT count(), max(version), sum(cityHash64(topic, `partition`, from_offset, to_offset, view, part, version)) "
+            + $"FROM {Table} FINAL",
             cancel);
         return string.Join(' ', rows[0]);
     }
@@ -68,7 +69,8 @@ internal sealed class LedgerQueries(IStoreQuestions store)
 
         // Of a partition without such a cut its last one, where its log should be tiled from.
         var parts = rows.Select(row =>
-            $"(topic = {Writer.SqlText.Text(row[0])} AND `partition` = {row[1]} AND from_offset >= {(row[4] == "0" ? row[3] : row[2])})").ToList();
+            $"(topic = {Writer.SqlText.Text(row[0])} AND `partition` = {row[1]} "
+            + $"AND from_offset >= {(row[4] == "0" ? row[3] : row[2])})").ToList();
         return parts.Count is 0 or > ListedPartitionsMax ? "1" : string.Join(" OR ", parts);
     }
 
@@ -79,7 +81,8 @@ internal sealed class LedgerQueries(IStoreQuestions store)
         var bytes = view.HasBytes ? "sum(bytes)" : "toUInt64(0)";
         var where = sinceDay == 0 ? "" : $"WHERE toUInt32(time) >= {sinceDay * 86_400L} ";
         var rows = await AskAsync(
-            $"SELECT intDiv(toUInt32(time), 86400) AS day, sum(records), {packets}, {bytes} FROM {Writer.SqlText.Name(view.Name)} {where}GROUP BY day",
+            $"SELECT intDiv(toUInt32(time), 86400) AS day, sum(records), {packets}, {bytes} "
+            + $"FROM {Writer.SqlText.Name(view.Name)} {where}GROUP BY day",
             cancel);
         return rows.ToDictionary(
             row => (int)Number(row[0]), row => new MeterSums(Unsigned(row[1]), Unsigned(row[2]), Unsigned(row[3])));

@@ -38,10 +38,11 @@ internal static class TableComparison
             differences.Add($"{view.Name} on {AuditWords.Day(day)} UTC: {Describe(view, has, should)}");
         }
 
-        return new ViewFinding(view.Name, tableSum, ledgerSum, differences, setApartRecords, setApartDays, isAhead && differences.Count > 0);
+        isAhead &= differences.Count > 0;
+        return new ViewFinding(view.Name, tableSum, ledgerSum, differences, setApartRecords, setApartDays, isAhead);
     }
 
-    /// <summary>A part of a day goes when all of its rows are past their retention: from its first second on the day may be short.</summary>
+    /// <summary>A part of a day goes when all of its rows are past their retention: from then on the day may be short.</summary>
     private static bool IsPastRetention(AuditView view, int day, DateTimeOffset now) =>
         view.Retention is { } retention && DateTimeOffset.FromUnixTimeSeconds((long)day * DaySeconds) + retention <= now;
 

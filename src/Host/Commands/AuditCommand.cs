@@ -100,7 +100,7 @@ internal static class AuditCommand
                 _ => ExitCodes.Refused,
             };
         }
-        catch (CommandException error)
+        catch (Exception error) when (error is CommandException or IOException or UnauthorizedAccessException or DllNotFoundException)
         {
             context.WriteError($"the audit could not look: {error.Message}");
             if (isJson)

@@ -28,7 +28,9 @@ internal static class DeadLettersCommand
         var config = ConfigOption.Create();
         var from = FromOption();
         var limit = LimitOption($"Show the first N letters; {ShownDefault} without it.");
-        var command = new Command("show", "Print letters: where the record came from, why it was not folded, and its bytes as text or hexadecimal.")
+        var command = new Command(
+            "show",
+            "Print letters: where the record came from, why it was not folded, and its bytes as text or hexadecimal.")
         {
             config, from, limit,
         };
@@ -39,7 +41,8 @@ internal static class DeadLettersCommand
             {
                 context.Output.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{letter.Source} offset {letter.Offset} {TimeOf(letter)}: {letter.Reason}; {letter.Error}; {letter.ValueBytes} bytes"));
+                    $"{letter.Source} offset {letter.Offset} {TimeOf(letter)}: {letter.Reason}; {letter.Error}; "
+                    + $"{letter.ValueBytes} bytes"));
                 context.Output.WriteLine($"    {letter.Preview(PreviewChars)}");
                 if (++shown == (result.GetValue(limit) ?? ShownDefault))
                 {
@@ -56,7 +59,11 @@ internal static class DeadLettersCommand
     {
         var config = ConfigOption.Create();
         var from = FromOption();
-        var to = new Option<string?>("--to") { Description = "Feed them into this topic, and not into the one that each came from.", HelpName = "TOPIC" };
+        var to = new Option<string?>("--to")
+        {
+            Description = "Feed them into this topic, and not into the one that each came from.",
+            HelpName = "TOPIC",
+        };
         var limit = LimitOption("Feed in at most N letters.");
         var again = new Option<bool>("--again") { Description = "Begin with the first letter, and not after those of the last replay." };
         var command = new Command(
@@ -72,8 +79,8 @@ internal static class DeadLettersCommand
             var report = replay.Run(reader, result.GetValue(again), result.GetValue(limit) ?? long.MaxValue);
             context.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"weir deadletters: {report.ReplayedCount} fed in again; left out: {report.RepeatedCount} written twice, {report.UnfitCount} "
-                + $"cut off, of a message with other records, or of a topic that kafka.topics does not name"));
+                $"weir deadletters: {report.ReplayedCount} fed in again; left out: {report.RepeatedCount} written twice, "
+                + $"{report.UnfitCount} cut off, of a message with other records, or of a topic that kafka.topics does not name"));
         }));
         return command;
     }
@@ -137,7 +144,8 @@ internal static class DeadLettersCommand
         }
         catch (KafkaException error)
         {
-            throw new CommandException($"the broker at {options.Bootstrap}: {error.Error.Reason}; start it, or mend kafka.bootstrap", error);
+            throw new CommandException(
+                $"the broker at {options.Bootstrap}: {error.Error.Reason}; start it, or mend kafka.bootstrap", error);
         }
     }
 
@@ -148,10 +156,12 @@ internal static class DeadLettersCommand
         var directory = kind is null or FromDirectory ? place ?? options.DeadLetters.Directory : null;
         return topic is not null ? DeadLetterReader.OfTopic(options, topic, _timeout)
             : directory is not null ? DeadLetterReader.OfDirectory(directory)
-            : throw new CommandException("the configuration has neither dead_letters.topic nor dead_letters.directory; set one, or say --from");
+            : throw new CommandException(
+                "the configuration has neither dead_letters.topic nor dead_letters.directory; set one, or say --from");
     }
 
     private static string TimeOf(DeadLetter letter) => letter.TimestampMs < 0
         ? "without a time"
-        : DateTimeOffset.FromUnixTimeMilliseconds(letter.TimestampMs).ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture) + " UTC";
+        : DateTimeOffset.FromUnixTimeMilliseconds(letter.TimestampMs)
+            .ToString("yyyy-MM-dd HH:mm:ss.fff 'UTC'", CultureInfo.InvariantCulture);
 }

@@ -22,7 +22,8 @@ internal interface IWeirBackend
 
     /// <summary>Asks the broker where the consumer group is in each partition, without joining it.</summary>
     /// <exception cref="CommandException">The broker did not answer.</exception>
-    Task<IReadOnlyDictionary<PartitionKey, GroupPosition>> ReadPositionsAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel);
+    Task<IReadOnlyDictionary<PartitionKey, GroupPosition>> ReadPositionsAsync(
+        WeirOptions options, TimeSpan timeout, CancellationToken cancel);
 
     /// <summary>Opens the sink for questions; the embedded one is locked while it is open.</summary>
     /// <exception cref="StoreException">

@@ -43,7 +43,8 @@ internal static class OptionSpecs
         yield return Option(
             "dead_letters.topic",
             OptionTypes.Topic(),
-            "Topic that gets rejected and late records, with headers that say from where and why. Not together with dead_letters.directory.",
+            "Topic that gets rejected and late records, with headers that say from where and why. "
+            + "Not together with dead_letters.directory.",
             options => options.Ingest.DeadLetters.Topic,
             (options, value) => With(options, letters => letters with { Topic = value }));
         yield return Option(

@@ -121,7 +121,10 @@ internal static class OptionsLoader
 
         if (letters.Topic is { } name && options.Ingest.Topics.Any(topic => topic.Name == name))
         {
-            issues.Error("dead_letters.topic", null, $"is {name}, which kafka.topics reads: rejected records would come back for ever; allowed: another topic");
+            issues.Error(
+                "dead_letters.topic",
+                null,
+                $"is {name}, which kafka.topics reads: rejected records would come back for ever; allowed: another topic");
         }
     }
 

@@ -45,7 +45,11 @@ public sealed record DeadLetter(
             $"{RecordCount} of {MessageRecordCount} records lie outside time.past_max and time.future_max around the time of their message")
         : string.Create(
             CultureInfo.InvariantCulture,
-            $"record {Record + 1} of {MessageRecordCount} did not decode: {Reason}{(IsCutOff ? $"; the first {Value.Length} of {ValueBytes} bytes are kept" : "")}");
+            $"record {Record + 1} of {MessageRecordCount} did not decode: {Reason}{CutOffText}");
+
+    private string CutOffText => IsCutOff
+        ? string.Create(CultureInfo.InvariantCulture, $"; the first {Value.Length} of {ValueBytes} bytes are kept")
+        : "";
 
     /// <summary>Everything but the value, as the headers of a message.</summary>
     public IEnumerable<(string Name, string Value)> Headers()
@@ -77,7 +81,8 @@ public sealed record DeadLetter(
             && Number("whole") is { } whole
             && Number("bytes") is { } bytes
                 ? new DeadLetter(
-                    new PartitionKey(topic, (int)partition), offset, timestamp, reason, (int)record, records, messageRecords, whole == 1, bytes, value)
+                    new PartitionKey(topic, (int)partition), offset, timestamp, reason, (int)record, records, messageRecords, whole == 1,
+                    bytes, value)
                 : null;
 
         long? Number(string name) =>

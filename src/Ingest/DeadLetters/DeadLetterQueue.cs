@@ -75,7 +75,7 @@ internal sealed class DeadLetterQueue : IDisposable
         _thread.Start();
     }
 
-    /// <summary>True when a letter of this size has room now; asked before its bytes are copied. It takes one of the rate's tokens.</summary>
+    /// <summary>True when a letter of this size has room now, and takes one of the rate's tokens; asked before its bytes are copied.</summary>
     public bool TryReserve(int valueBytes)
     {
         lock (_lock)

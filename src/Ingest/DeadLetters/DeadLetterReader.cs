@@ -15,7 +15,8 @@ public abstract class DeadLetterReader : IDisposable
 {
     /// <summary>The reader of a topic.</summary>
     /// <exception cref="KafkaException">No broker answers.</exception>
-    public static DeadLetterReader OfTopic(IngestOptions options, string topic, TimeSpan timeout) => new TopicReader(options, topic, timeout);
+    public static DeadLetterReader OfTopic(IngestOptions options, string topic, TimeSpan timeout) =>
+        new TopicReader(options, topic, timeout);
 
     /// <summary>The reader of a directory.</summary>
     public static DeadLetterReader OfDirectory(string directory) => new DirectoryReader(directory);

@@ -8,7 +8,7 @@ namespace Weir.Ingest;
 
 /// <summary>What a replay did.</summary>
 /// <param name="ReplayedCount">Letters that were produced.</param>
-/// <param name="RepeatedCount">Letters that tell of a record once more: a range that was read again after a crash writes its letters again.</param>
+/// <param name="RepeatedCount">Letters that tell of a record once more: a range that is read again writes its letters again.</param>
 /// <param name="UnfitCount">Letters that cannot be fed in again without counting other records twice, or that were cut off.</param>
 public readonly record struct ReplayReport(long ReplayedCount, long RepeatedCount, long UnfitCount);
 
@@ -20,6 +20,9 @@ public sealed class DeadLetterReplay
     public const string ReplayedHeader = "weir-replayed";
 
     private const int LettersPerCommit = 500;
+
+    /// <summary>Half of what the producer's queue holds.</summary>
+    private const long BytesPerCommit = 32L << 20;
 
     private static readonly TimeSpan _flushTimeout = TimeSpan.FromSeconds(60);
 
@@ -44,7 +47,8 @@ public sealed class DeadLetterReplay
     public ReplayReport Run(DeadLetterReader reader, bool isFromStart, long lettersMax)
     {
         using var producer = TopicDeadLetters.ProducerOf(_options);
-        var (replayed, repeated, unfit, pending) = (0L, 0L, 0L, 0);
+        var (replayed, repeated, unfit) = (0L, 0L, 0L);
+        var (pending, pendingBytes) = (0, 0L);
         Error? failure = null;
         foreach (var (letter, isDone) in reader.Read())
         {
@@ -65,14 +69,18 @@ public sealed class DeadLetterReplay
             else
             {
                 replayed++;
-                producer.Produce(TargetOf(letter), Message(letter, value), report => failure = report.Error.IsError ? report.Error : failure);
+                pendingBytes += value.Length;
+                producer.Produce(
+                    TargetOf(letter),
+                    Message(letter, value),
+                    report => failure = report.Error.IsError ? report.Error : failure);
                 if (replayed == lettersMax)
                 {
                     break; // Before the next letter is read: what is read is done with.
                 }
             }
 
-            if (++pending == LettersPerCommit)
+            if (++pending == LettersPerCommit || pendingBytes > BytesPerCommit)
             {
                 Commit();
             }
@@ -83,7 +91,7 @@ public sealed class DeadLetterReplay
 
         void Commit()
         {
-            pending = 0;
+            (pending, pendingBytes) = (0, 0);
             if (producer.Flush(_flushTimeout) > 0 || failure is not null)
             {
                 throw new KafkaException(failure ?? new Error(ErrorCode.Local_TimedOut));

@@ -41,7 +41,16 @@ internal sealed class DeadLetterTap(DeadLetterQueue queue)
         }
 
         _letters.Add(new DeadLetter(
-            _source, _offset, _timestampMs, status.Label(), (int)record, 1, 0, evidence.Length == _messageBytes, evidence.Length, kept.ToArray()));
+            _source,
+            _offset,
+            _timestampMs,
+            status.Label(),
+            (int)record,
+            RecordCount: 1,
+            MessageRecordCount: 0,
+            evidence.Length == _messageBytes,
+            evidence.Length,
+            kept.ToArray()));
     }
 
     /// <summary>Ends the message.</summary>

@@ -52,7 +52,8 @@ internal sealed class DirectoryDeadLetters : IDeadLetterStore
         if (_bytes + line.Length + 1 > _bytesMax)
         {
             done(string.Create(
-                CultureInfo.InvariantCulture, $"the directory is full ({_bytesMax} bytes); replay or remove its files, or raise dead_letters.directory_max"));
+                CultureInfo.InvariantCulture,
+                $"the directory is full ({_bytesMax} bytes); replay or remove its files, or raise dead_letters.directory_max"));
             return;
         }
 

@@ -18,7 +18,7 @@ internal sealed class TopicDeadLetters : IDeadLetterStore
         _producer = ProducerOf(options);
     }
 
-    /// <summary>A producer with the connection properties of the consumer; librdkafka passes over those that are a consumer's only.</summary>
+    /// <summary>A producer with the consumer's connection properties; librdkafka passes over those that are a consumer's only.</summary>
     public static IProducer<Null, byte[]> ProducerOf(IngestOptions options)
     {
         var properties = new Dictionary<string, string>(options.KafkaProperties)
