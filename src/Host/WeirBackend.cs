@@ -1,4 +1,6 @@
+using Weir.Core.Model;
 using Weir.Core.Telemetry;
+using Weir.Host.Audit;
 using Weir.Host.Commands;
 using Weir.Host.Demo;
 using Weir.Host.Options;
@@ -48,6 +50,11 @@ internal sealed class WeirBackend : IWeirBackend
     /// <inheritdoc/>
     public Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel) =>
         Task.Run(() => KafkaProbe.Probe(options.Ingest, timeout), cancel);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<PartitionKey, GroupPosition>> ReadPositionsAsync(
+        WeirOptions options, TimeSpan timeout, CancellationToken cancel) =>
+        Task.Run(() => KafkaPositions.Read(options.Ingest, timeout), cancel);
 
     /// <inheritdoc/>
     public async Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel) =>

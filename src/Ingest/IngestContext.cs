@@ -32,4 +32,8 @@ internal sealed record IngestContext(
     RejectRing Rejects,
     Action<PartitionState, Cut> Closed,
     Action Released,
-    CancellationToken HardStop);
+    CancellationToken HardStop)
+{
+    /// <summary>Gets the rejected and late records; null when they go nowhere.</summary>
+    public DeadLetterQueue? DeadLetters { get; init; }
+}

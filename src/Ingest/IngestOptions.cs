@@ -38,6 +38,9 @@ public sealed record IngestOptions
     /// <summary>How long a revoked partition may take to be stored; after it, the next owner reads the rest again.</summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>Where rejected and late records go.</summary>
+    public DeadLetterOptions DeadLetters { get; init; } = new();
+
     /// <summary>Adds an error for each value that is not allowed. Formats are checked by whoever makes the decoders.</summary>
     /// <param name="errors">Gets <c>path is value; allowed …</c>, with the paths of the configuration file.</param>
     public void Validate(ICollection<string> errors)

@@ -75,7 +75,10 @@ internal sealed partial class IngestWorker : IDisposable
         Counters = [.. topics.Select(_ => new TopicCounters())];
         _partitions = [.. topics.Select(_ => Array.Empty<PartitionState?>())];
         _router = new ShardRouter(
-            context.Schema, context.ShardsOf(index), context.ChunkPool, context.Options, context.Rejects, context.HardStop);
+            context.Schema, context.ShardsOf(index), context.ChunkPool, context.Options, context.Rejects, context.HardStop)
+        {
+            DeadLetters = context.DeadLetters is { } letters ? new DeadLetterTap(letters) : null,
+        };
     }
 
     /// <summary>Its number.</summary>
@@ -380,9 +383,11 @@ internal sealed partial class IngestWorker : IDisposable
 
         counters.MessageCount++;
         counters.MessageBytes += message.LengthBytes;
+        _router.DeadLetters?.Begin(state.Key, message);
         _router.Begin(state, counters, message.Offset, message.TimestampMs, now);
         _decoders[message.TopicIndex].Decode(message.Value, _router);
         _router.End();
+        _router.DeadLetters?.End(message, _router.MessageReadCount, _router.MessageLateCount);
         AdvanceTo(state, message.Offset + 1);
     }
 

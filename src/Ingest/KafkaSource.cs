@@ -115,7 +115,10 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
                 _progress.Set();
             },
             () => _progress.Set(),
-            _hardStop.Token);
+            _hardStop.Token)
+        {
+            DeadLetters = DeadLetterQueue.Create(options, timeProvider, logger),
+        };
     }
 
     /// <summary>Number of partitions assigned now. Any thread.</summary>
@@ -142,6 +145,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(client, topics, IngestWorker.MessagesPerStepMax))];
         _workers = [.. _queues.Select((queue, index) => new IngestWorker(index, _context, queue))];
         _workerThreads = [.. _workers.Select(worker => new Thread(() => RunWorker(worker)) { Name = $"ingest {worker.Index}", IsBackground = true })];
+        _context.DeadLetters?.Start();
         _thread = new Thread(Run) { Name = "source", IsBackground = true };
         _consumer.Subscribe(topics);
         WeirLog.IngestStarted(
@@ -229,8 +233,11 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Collect(MetricReader reader) =>
+    public void Collect(MetricReader reader)
+    {
         IngestMetrics.Collect(reader, Snapshot(), [.. _workers.Select(worker => worker.MemoryPauseTotal)]);
+        _context.DeadLetters?.Collect(reader);
+    }
 
     /// <summary>Frees what is left; call <see cref="Stop"/> before.</summary>
     public void Dispose()
@@ -242,6 +249,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
 
         if (_thread is not { IsAlive: true })
         {
+            _context.DeadLetters?.Dispose(); // The workers have ended: no letter comes any more.
             _hardStop.Dispose();
             _progress.Dispose();
             _stopRequested.Dispose();

@@ -77,6 +77,15 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         }
     }
 
+    /// <summary>Gets the rejected records; null when they go nowhere.</summary>
+    public DeadLetterTap? DeadLetters { get; init; }
+
+    /// <summary>Records of the message that ended last.</summary>
+    public long MessageReadCount => _readCount;
+
+    /// <summary>Late ones of them.</summary>
+    public long MessageLateCount { get; private set; }
+
     /// <summary>Number of shards.</summary>
     public int ShardCount => _shards.Length;
 
@@ -95,6 +104,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _offset = offset;
         _now = now;
         _readCount = 0;
+        MessageLateCount = 0;
         _eventTimeMin = ulong.MaxValue;
         _eventTimeMax = 0;
         var hasTimestamp = timestampMs >= 0;
@@ -134,6 +144,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         {
             _cut.LateCount++;
             _counters.LateCount++;
+            MessageLateCount++;
             NativeMemory.Clear(row, (nuint)_recordBytes);
             return;
         }
@@ -169,6 +180,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _cut.RejectedCount(status)++;
         _counters.RejectedCounts[(int)status]++;
         _rejects.Add(_state.Key, _offset, status, evidence);
+        DeadLetters?.Reject(status, evidence, _readCount - 1);
         NativeMemory.Clear(Row, (nuint)_recordBytes); // The decoder may have begun to fill it.
     }
 

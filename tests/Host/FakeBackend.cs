@@ -1,5 +1,7 @@
 using System.Text;
+using Weir.Core.Model;
 using Weir.Host;
+using Weir.Host.Audit;
 using Weir.Host.Commands;
 using Weir.Host.Options;
 
@@ -44,6 +46,13 @@ internal sealed class FakeBackend : IWeirBackend, IStoreAccess, IRunningBroker
     }
 
     public Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel) => Task.FromResult(Kafka);
+
+    public Dictionary<PartitionKey, GroupPosition>? Positions { get; set; }
+
+    public Task<IReadOnlyDictionary<PartitionKey, GroupPosition>> ReadPositionsAsync(
+        WeirOptions options, TimeSpan timeout, CancellationToken cancel) => Positions is null
+        ? Task.FromException<IReadOnlyDictionary<PartitionKey, GroupPosition>>(new CommandException("no broker answers"))
+        : Task.FromResult<IReadOnlyDictionary<PartitionKey, GroupPosition>>(Positions);
 
     public Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel)
     {

@@ -19,7 +19,8 @@ internal sealed class WorkerHarness : IDisposable
         IngestOptions? options = null,
         int shardCount = 1,
         TestShards? shards = null,
-        Func<StreamSchema, FlowDecoder>? decoder = null)
+        Func<StreamSchema, FlowDecoder>? decoder = null,
+        DeadLetterQueue? deadLetters = null)
     {
         Options = options ?? new IngestOptions { Topics = [new TopicOptions("flows", "test")] };
         Shards = shards ?? new TestShards(Schema, shardCount);
@@ -36,7 +37,10 @@ internal sealed class WorkerHarness : IDisposable
             new RejectRing(),
             (_, cut) => Unplanned.Add(cut),
             () => ReleasedCount++,
-            CancellationToken.None);
+            CancellationToken.None)
+        {
+            DeadLetters = deadLetters,
+        };
         Worker = new IngestWorker(0, Context, _queue);
     }
 

@@ -99,11 +99,26 @@ public static partial class WeirMeter
     public static readonly MetricDefinition IngestRebalancesTotal = new(
         "weir_ingest_rebalances_total", MetricKind.Counter, "Assignments, revocations and losses of partitions.");
 
+    /// <summary>Records whose dead letters were written.</summary>
+    public static readonly MetricDefinition IngestDeadLettersWrittenTotal = new(
+        "weir_dead_letters_written_records_total",
+        MetricKind.Counter,
+        "Rejected and late records that were written to dead_letters.topic or dead_letters.directory.",
+        "reason");
+
+    /// <summary>Records whose dead letters were not written.</summary>
+    public static readonly MetricDefinition IngestDeadLettersUnwrittenTotal = new(
+        "weir_dead_letters_unwritten_records_total",
+        MetricKind.Counter,
+        "Rejected and late records that were counted only: above dead_letters.rate_max, a full queue or directory, or an error.",
+        "reason");
+
     private static readonly MetricDefinition[] _ingest =
     [
         IngestMessagesTotal, IngestMessageBytesTotal, IngestReadTotal, IngestRejectedTotal, IngestLateTotal, IngestMarkersTotal,
         IngestSamplingUnknownTotal, IngestGapOffsetsTotal, IngestRepeatedMessagesTotal, IngestLeavingMessagesTotal,
         IngestAbandonedTotal, IngestPartitions, IngestLagMessages, IngestUncommittedMessages, IngestMemoryPauseTotal,
         IngestCommitsTotal, IngestReplaysTotal, IngestCommitErrorsTotal, IngestConsumeErrorsTotal, IngestRebalancesTotal,
+        IngestDeadLettersWrittenTotal, IngestDeadLettersUnwrittenTotal,
     ];
 }

@@ -1,3 +1,5 @@
+using Weir.Core.Model;
+using Weir.Host.Audit;
 using Weir.Host.Options;
 
 namespace Weir.Host.Commands;
@@ -17,6 +19,11 @@ internal interface IWeirBackend
 
     /// <summary>Asks the broker for the topics, and tells what it found.</summary>
     Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>Asks the broker where the consumer group is in each partition, without joining it.</summary>
+    /// <exception cref="CommandException">The broker did not answer.</exception>
+    Task<IReadOnlyDictionary<PartitionKey, GroupPosition>> ReadPositionsAsync(
+        WeirOptions options, TimeSpan timeout, CancellationToken cancel);
 
     /// <summary>Opens the sink for questions; the embedded one is locked while it is open.</summary>
     /// <exception cref="StoreException">

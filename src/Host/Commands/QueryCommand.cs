@@ -44,7 +44,8 @@ internal static class QueryCommand
             }
 
             var chosen = result.GetValue(format) ?? DefaultFormat(context);
-            await AskAsync(loaded.Options, result.GetRequiredValue(sql), chosen, context, backend, cancel);
+            await using var store = new StoreQuestions(loaded.Options, backend);
+            await store.AskAsync(result.GetRequiredValue(sql), chosen, context.OutputStream, cancel);
             await context.OutputStream.FlushAsync(cancel);
             return ExitCodes.Ok;
         });
@@ -53,39 +54,4 @@ internal static class QueryCommand
 
     private static string DefaultFormat(CommandContext context) =>
         !context.IsOutputTerminal ? PipeFormat : context.HasColour ? TerminalFormat : ColourlessFormat;
-
-    private static async Task AskAsync(
-        WeirOptions options, string sql, string format, CommandContext context, IWeirBackend backend, CancellationToken cancel)
-    {
-        var directory = options.Writer.EmbeddedPath;
-        if (directory is not null)
-        {
-            if (!Directory.Exists(directory))
-            {
-                throw new StoreException($"there is no embedded store at {Path.GetFullPath(directory)}; start 'weir run', or name the "
-                    + "configuration with -c and run in its working directory");
-            }
-
-            // A run that holds the store has left its address in it. The file of a run that was killed leads nowhere: open the store then.
-            if (AdminFile.Read(directory) is { } url && await AdminClient.TryQueryAsync(url, sql, format, context.OutputStream, cancel))
-            {
-                return;
-            }
-        }
-
-        try
-        {
-            await using var store = await backend.OpenStoreAsync(options, cancel);
-            await store.QueryAsync(sql, format, context.OutputStream, cancel);
-        }
-        catch (StoreException error) when (error.IsHeld)
-        {
-            var url = AdminClient.UrlOf(options.Admin.Listen);
-            if (!await AdminClient.TryQueryAsync(url, sql, format, context.OutputStream, cancel))
-            {
-                throw new StoreException($"{error.Message}; and no admin endpoint answers at {url}: stop the process that holds the store, "
-                    + "or set admin.listen to its address", isHeld: true, error);
-            }
-        }
-    }
 }

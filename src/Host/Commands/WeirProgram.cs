@@ -16,6 +16,7 @@ internal static class WeirProgram
           weir check -c weir.yaml              is the configuration right, are Kafka and ClickHouse there
           weir run -c weir.yaml                the pipeline; Ctrl-C stores what was read and stops
           weir query -c weir.yaml "SELECT time, sum(bytes) FROM service_1m GROUP BY time ORDER BY time"
+          weir audit -c weir.yaml              is each record that was read in the sums once, or in a named loss
 
         Without a Kafka or a ClickHouse at hand:
           weir broker --port-file broker.port --topic flows:4 &
@@ -77,6 +78,8 @@ internal static class WeirProgram
             RunCommand.Create(context, backend),
             CheckCommand.Create(context, backend),
             QueryCommand.Create(context, backend),
+            AuditCommand.Create(context, backend),
+            DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
             BrokerCommand.Create(context, backend),
             DemoCommand.Create(context, backend),

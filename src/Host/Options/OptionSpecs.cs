@@ -1,4 +1,5 @@
 using Weir.Core.Queues;
+using Weir.Ingest;
 using Weir.Writer;
 
 namespace Weir.Host.Options;
@@ -8,7 +9,7 @@ namespace Weir.Host.Options;
 internal static class OptionSpecs
 {
     /// <summary>Every option.</summary>
-    public static IReadOnlyList<OptionSpec> All { get; } = [.. Input(), .. Output(), .. Stages(), .. Process(), new ViewsSpec()];
+    public static IReadOnlyList<OptionSpec> All { get; } = [.. Input(), .. DeadLetters(), .. Output(), .. Stages(), .. Process(), new ViewsSpec()];
 
     /// <summary>The option of a path, or null.</summary>
     public static OptionSpec? Find(string path) => All.FirstOrDefault(spec => spec.Path == path);
@@ -35,6 +36,38 @@ internal static class OptionSpecs
             options => options.Ingest.RevokeTimeout,
             (options, value) => options with { Ingest = options.Ingest with { RevokeTimeout = value } });
         yield return new KafkaPropertiesSpec();
+    }
+
+    private static IEnumerable<OptionSpec> DeadLetters()
+    {
+        yield return Option(
+            "dead_letters.topic",
+            OptionTypes.Topic(),
+            "Topic that gets rejected and late records, with headers that say from where and why. "
+            + "Not together with dead_letters.directory.",
+            options => options.Ingest.DeadLetters.Topic,
+            (options, value) => With(options, letters => letters with { Topic = value }));
+        yield return Option(
+            "dead_letters.directory",
+            OptionTypes.Directory(),
+            "Directory that gets them, as files of JSON lines; for use without a broker to write to.",
+            options => options.Ingest.DeadLetters.Directory,
+            (options, value) => With(options, letters => letters with { Directory = value }));
+        yield return Option(
+            "dead_letters.rate_max",
+            OptionTypes.Number(1, 1_000_000),
+            "Letters a second; records above it are only counted.",
+            options => options.Ingest.DeadLetters.RateMax,
+            (options, value) => With(options, letters => letters with { RateMax = (int)value }));
+        yield return Option(
+            "dead_letters.directory_max",
+            OptionTypes.Size(1L << 20, 1L << 50),
+            "Bytes of all files of the directory; a full one takes no more, and records are only counted.",
+            options => options.Ingest.DeadLetters.DirectoryBytesMax,
+            (options, value) => With(options, letters => letters with { DirectoryBytesMax = value }));
+
+        static WeirOptions With(WeirOptions options, Func<DeadLetterOptions, DeadLetterOptions> change) =>
+            options with { Ingest = options.Ingest with { DeadLetters = change(options.Ingest.DeadLetters) } };
     }
 
     private static IEnumerable<OptionSpec> Output()

@@ -32,6 +32,13 @@ internal static class OptionTypes
         text => text.Length > 0 && !text.Contains('\0', StringComparison.Ordinal) ? new OptionValue<string?>(text) : null,
         value => value);
 
+    /// <summary>A topic's name, or none.</summary>
+    public static OptionType<string?> Topic() => new(
+        "name",
+        "a topic name: letters, digits, '.', '_' and '-', at most 249",
+        text => TopicsSpec.IsTopicName(text) ? new OptionValue<string?>(text) : null,
+        value => value);
+
     /// <summary>A name that SQL takes without quotes.</summary>
     public static OptionType<string> Identifier() => new(
         "name", SqlNames.Allowed, text => SqlNames.IsIdentifier(text) ? new OptionValue<string>(text) : null, value => value);

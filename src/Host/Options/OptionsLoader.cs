@@ -48,6 +48,7 @@ internal static class OptionsLoader
         }
 
         CheckViews(options, issues);
+        CheckDeadLetters(options, issues);
         return new LoadedOptions(options, issues.Errors, issues.Warnings, origins);
     }
 
@@ -107,6 +108,23 @@ internal static class OptionsLoader
         else
         {
             ((ConfigMap)root.Find("clickhouse")!).Remove(url.Origin.IsEnvironment ? "embedded" : "url");
+        }
+    }
+
+    private static void CheckDeadLetters(WeirOptions options, OptionIssues issues)
+    {
+        var letters = options.Ingest.DeadLetters;
+        if (letters is { Topic: not null, Directory: not null })
+        {
+            issues.Error("dead_letters.directory", null, "is given together with dead_letters.topic; allowed: one of the two");
+        }
+
+        if (letters.Topic is { } name && options.Ingest.Topics.Any(topic => topic.Name == name))
+        {
+            issues.Error(
+                "dead_letters.topic",
+                null,
+                $"is {name}, which kafka.topics reads: rejected records would come back for ever; allowed: another topic");
         }
     }
 
