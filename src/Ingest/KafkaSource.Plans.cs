@@ -13,6 +13,13 @@ public sealed partial class KafkaSource
     /// <summary>How long a leaving partition waits for the answer to a commit, beyond what librdkafka itself gives up after.</summary>
     private static readonly TimeSpan _answerTimeout = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long after a refusal the group's own word is waited for: as a rule it takes the partitions away.</summary>
+    private static readonly TimeSpan _restartDelay = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a partition is held before it is read from another position: a worker may have a batch of the old one.</summary>
+    private static readonly TimeSpan _settleTime = TimeSpan.FromSeconds(1);
+
+    private TimeSpan? _restartAt;
     private bool _hasHeldBack;
     private bool _isForeignMetadataLogged;
 
@@ -133,6 +140,50 @@ public sealed partial class KafkaSource
         }
 
         return answers;
+    }
+
+    private void Refuse(PartitionState state)
+    {
+        Abandon(state);
+        PublishAssigned();
+        _restartAt = Now + _restartDelay;
+    }
+
+    /// <summary>
+    /// A member that was refused can stay or become the owner without being told so, when its refusal met a rebalance under way.
+    /// Its partitions are then begun again as if they had just been assigned, from what is committed now.
+    /// </summary>
+    private void RestartRefused()
+    {
+        if (_restartAt is not { } restartAt || Now < restartAt)
+        {
+            return;
+        }
+
+        _restartAt = null;
+        var left = _consumer.Assignment.FindAll(partition => !_states.ContainsKey(new PartitionKey(partition.Topic, partition.Partition.Value)));
+        if (left.Count == 0)
+        {
+            return;
+        }
+
+        _consumer.Pause(left);
+        _stopRequested.Wait(_settleTime);
+        if (ReadStarts(left) is not { } starts)
+        {
+            return; // Stopping.
+        }
+
+        foreach (var start in starts)
+        {
+            // Without a commit the group's rule for new partitions applies, as at an assignment.
+            _consumer.Seek(new TopicPartitionOffset(start.Key.Topic, start.Key.Partition, start.Offset >= 0 ? start.Offset : Offset.Stored));
+            Assign(start);
+        }
+
+        _consumer.Resume(left);
+        PublishAssigned();
+        WeirLog.PartitionsAssigned(_logger, left.Count, Names(left));
     }
 
     /// <summary>

@@ -7,6 +7,9 @@ namespace Weir.Ingest;
 /// <content>How partitions come and go. librdkafka calls the handlers on the source's thread, inside <c>Consume</c> and <c>Close</c>.</content>
 public sealed partial class KafkaSource
 {
+    /// <summary>How long leaving partitions put up with commits that are refused because the group is being formed anew.</summary>
+    private static readonly TimeSpan _rebalanceRefusalMax = TimeSpan.FromSeconds(2);
+
     private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
     {
         _rebalanceCount++;
@@ -88,12 +91,18 @@ public sealed partial class KafkaSource
             _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Revoke, state));
         }
 
-        var deadline = Now + timeout;
+        var drainFrom = Now;
+        var deadline = drainFrom + timeout;
         while (!_hardStop.IsCancellationRequested && !leaving.TrueForAll(IsDone) && Now < deadline)
         {
             if (_stopRequested.IsSet && _stopDeadline < deadline)
             {
                 deadline = _stopDeadline; // A revoke that is waited for must not hold the stop.
+            }
+
+            if (_committer.RebalanceRefusalTime(Now) >= _rebalanceRefusalMax)
+            {
+                break; // The group waits for this process to join; the plans that stand are enough for the next owner.
             }
 
             ServeCuts(isHurried: true, _committer.IsAnswerOut ? _drainPoll : TimeSpan.Zero);
@@ -120,7 +129,7 @@ public sealed partial class KafkaSource
         if (givenUp.Count > 0)
         {
             leaving.RemoveAll(givenUp.Contains);
-            WeirLog.PartitionsGivenUp(_logger, givenUp.Count, timeout.TotalSeconds, Names(givenUp));
+            WeirLog.PartitionsGivenUp(_logger, givenUp.Count, (Now - drainFrom).TotalSeconds, Names(givenUp));
         }
 
         return givenUp.Count == 0;

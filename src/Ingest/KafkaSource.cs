@@ -96,7 +96,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         _fault = fault;
         _clientLog = new ClientLog(logger, timeProvider);
         _isStored = isStored;
-        _committer = new PlanCommitter(logger, Abandon);
+        _committer = new PlanCommitter(logger, Refuse);
         _startTimestamp = timeProvider.GetTimestamp();
         _context = new IngestContext(
             options,
@@ -282,6 +282,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
                 Poll();
                 ServeCuts(isHurried: false, TimeSpan.Zero);
                 HoldBackForReplays();
+                RestartRefused();
                 RefreshWatermarks();
             }
 

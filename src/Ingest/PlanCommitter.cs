@@ -42,6 +42,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     private int _partitionsMax = int.MaxValue; // In the next commit.
     private bool _hasPlans;
     private bool _areEndsDue;
+    private TimeSpan? _rebalancingSince;
     private long _failureCount;
     private long _errorCount;
     private long _commitCount;
@@ -54,6 +55,12 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
 
     /// <summary>True while a commit is not answered.</summary>
     public bool IsAnswerOut => _sent.Count > 0;
+
+    /// <summary>
+    /// How long commits have been refused because the group is being formed anew. It may be waiting for this very process, which
+    /// cannot join while it waits for a commit.
+    /// </summary>
+    public TimeSpan RebalanceRefusalTime(TimeSpan now) => _rebalancingSince is { } since ? now - since : TimeSpan.Zero;
 
     /// <summary>A cut is closed and needs its plan.</summary>
     public void AddPlan(PartitionState state, Cut cut, TimeSpan now)
@@ -250,6 +257,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
     private void Fail(TimeSpan now, ErrorCode error, int failedCount)
     {
         Volatile.Write(ref _errorCount, _errorCount + 1);
+        _rebalancingSince = error == ErrorCode.RebalanceInProgress ? _rebalancingSince ?? now : null;
         if (_failureCount++ == 0)
         {
             WeirLog.CommitFailed(logger, failedCount, error.GetReason());
@@ -267,6 +275,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             _failureCount = 0;
         }
 
+        _rebalancingSince = null;
         _retryDelay = _retryDelayMin;
         _retryAt = TimeSpan.Zero;
     }

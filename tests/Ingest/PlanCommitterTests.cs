@@ -127,6 +127,22 @@ public sealed class PlanCommitterTests
     }
 
     [Fact]
+    public void The_time_of_refusals_for_a_rebalance_counts_until_a_commit_is_accepted()
+    {
+        Close(0, 0, 1);
+        Serve(isHurried: true);
+        _channel.Answer(ErrorCode.RebalanceInProgress);
+        Serve(isHurried: true);
+        _now += TimeSpan.FromSeconds(2);
+        Assert.Equal(TimeSpan.FromSeconds(2), _committer.RebalanceRefusalTime(_now));
+
+        Serve(isHurried: true);
+        _channel.Answer();
+        Serve(isHurried: true);
+        Assert.Equal(TimeSpan.Zero, _committer.RebalanceRefusalTime(_now));
+    }
+
+    [Fact]
     public void An_answer_for_a_partition_that_was_given_up_meanwhile_changes_nothing()
     {
         var state = State(0);

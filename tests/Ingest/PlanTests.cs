@@ -93,6 +93,7 @@ public sealed class PlanTests
     [RealPartTheory(RealPart.LocalRdkafka)]
     [InlineData((int)ErrorCode.UnknownMemberId)]
     [InlineData((int)ErrorCode.IllegalGeneration)]
+    [InlineData((int)ErrorCode.FencedMemberEpoch)] // The group does not take the partitions away: they are begun again.
     public void A_refused_plan_abandons_the_cut_and_its_range_is_read_again(int error)
     {
         using var broker = KafkaBroker.Start();
@@ -256,6 +257,24 @@ public sealed class PlanTests
             {
                 KafkaProperties = new Dictionary<string, string> { ["group.protocol"] = "consumer", ["fetch.wait.max.ms"] = "10" },
             }).Start();
+    }
+
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public void A_static_member_that_restarts_quickly_gets_its_partitions_back_and_replays_them()
+    {
+        using var broker = KafkaBroker.Start();
+        Produce(broker, 40);
+        var properties = new Dictionary<string, string> { ["group.instance.id"] = "weir-1" };
+        using var first = new SourceHarness(broker, properties: properties) { StoresAtOnce = false }.Start();
+        Eventually.True(() => first.HeldCuts.Sum(cut => cut.ReadCount) == 400, "planned cuts");
+        broker.Embedded!.TrackRequests();
+        _ = first.Source.Stop(TimeSpan.FromMilliseconds(100));
+        Assert.Equal(0, broker.Embedded.CountRequests(apiKey: 13)); // No LeaveGroup: a real broker keeps its place; the mock knows no static members.
+        using var second = new SourceHarness(broker, properties: properties).Start();
+        second.WaitForCommitted(40);
+
+        Assert.All(second.StoredCuts, cut => Assert.True(cut.IsReplay));
+        AssertTiles(second.StoredCuts, Partitions, to: 10);
     }
 
     [RealPartFact(RealPart.LocalRdkafka)]

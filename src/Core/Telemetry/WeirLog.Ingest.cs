@@ -18,7 +18,11 @@ public static partial class WeirLog
     public static partial void PartitionsRevoked(ILogger logger, int count, string partitions);
 
     /// <summary>A revoke or the stop ran out of time.</summary>
-    [LoggerMessage(2004, LogLevel.Warning, "{Count} partitions given up: not stored within {Seconds:0.0} s, so the next owner reads them again from the last commit: {Partitions}")]
+    [LoggerMessage(
+        2004,
+        LogLevel.Warning,
+        "{Count} partitions given up: not stored and committed within {Seconds:0.0} s, so the next owner reads them again from the last "
+        + "commit or plan: {Partitions}")]
     public static partial void PartitionsGivenUp(ILogger logger, int count, double seconds, string partitions);
 
     /// <summary>Partitions were lost.</summary>
