@@ -59,4 +59,8 @@ internal static class ConsumerSettings
         properties["enable.partition.eof"] = "true";
         return new ConsumerConfig(properties);
     }
+
+    /// <summary>Where a partition without a commit begins: the end of its log with <c>auto.offset.reset=latest</c>, its beginning otherwise.</summary>
+    public static Offset FirstOffset(IngestOptions options) =>
+        Build(options).Get("auto.offset.reset") is "latest" or "largest" or "end" ? Offset.End : Offset.Beginning;
 }

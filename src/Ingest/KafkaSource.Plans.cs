@@ -176,8 +176,8 @@ public sealed partial class KafkaSource
 
         foreach (var start in starts)
         {
-            // Without a commit the group's rule for new partitions applies, as at an assignment.
-            _consumer.Seek(new TopicPartitionOffset(start.Key.Topic, start.Key.Partition, start.Offset >= 0 ? start.Offset : Offset.Stored));
+            _consumer.Seek(new TopicPartitionOffset(
+                start.Key.Topic, start.Key.Partition, start.Offset >= 0 ? start.Offset : ConsumerSettings.FirstOffset(_options)));
             Assign(start);
         }
 

@@ -112,7 +112,7 @@ public sealed class Cut
         _planned.TrySetResult();
     }
 
-    /// <summary>Says that Kafka has accepted the plan of this range. The source's thread.</summary>
+    /// <summary>Says that the plan of this range stands in Kafka. The source's thread; the ingest worker's for a replay.</summary>
     public void MarkPlanned() => _planned.TrySetResult();
 
     /// <summary>Puts the rows of one view, folded by one shard, into the cut, which owns them from here on. The shard's thread.</summary>
