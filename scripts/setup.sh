@@ -14,7 +14,7 @@ readonly chdb_integrity_x64='XP97mMqnc5tZpKQywR8N7cLTsHNiTmHr30pC5mzo3jWmukjKn2I
 
 readonly runtime_packages=(libzstd1 liblz4-1 libsnappy1v5)
 readonly rdkafka_build_packages=(gcc g++ make openssl libssl-dev zlib1g-dev liblz4-dev libzstd-dev)
-readonly test_packages=(clickhouse-server clickhouse-client kcat pmacct softflowd tshark tcpdump jq zstd iproute2 iputils-ping procps)
+readonly test_packages=(clickhouse-server clickhouse-client kcat pmacct softflowd tshark tcpdump jq zstd iproute2 iputils-ping procps zookeeper)
 
 all=false
 quiet=false

@@ -13,6 +13,7 @@ internal sealed class SinkStore : IStoreAccess
     private readonly IBlockSink _sink;
     private readonly ServerFeatures _features;
     private readonly WeirOptions _options;
+    private SinkPromise? _promise; // Known when the tables have been read.
 
     private SinkStore(IBlockSink sink, ServerFeatures features, WeirOptions options)
     {
@@ -22,7 +23,9 @@ internal sealed class SinkStore : IStoreAccess
     }
 
     /// <inheritdoc/>
-    public string Description => $"{_sink.Description} is ClickHouse {_features.Version}: {_features.Guarantee}";
+    public string Description => _promise is null
+        ? $"{_sink.Description} is ClickHouse {_features.Version}"
+        : $"{_sink.Description} is ClickHouse {_features.Version}; blocks that are sent again are stored {_promise}";
 
     /// <summary>Connects to the server, or opens the store.</summary>
     /// <exception cref="StoreException">It cannot be had.</exception>
@@ -66,6 +69,7 @@ internal sealed class SinkStore : IStoreAccess
     public async Task<SchemaReport> PlanSchemaAsync(CancellationToken cancel)
     {
         var plan = await ReadPlanAsync(cancel);
+        _promise = plan.Promise;
         return new SchemaReport(
             [.. plan.Steps.Select(step => new SchemaReportStep(step.Reason, step.Statement, step.Kind != SchemaStepKind.Change))], plan.Problems);
     }

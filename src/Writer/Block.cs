@@ -11,18 +11,20 @@ public sealed class Block
         ViewPlan view,
         IReadOnlyList<string> columns,
         int rowCount,
-        ulong recordsSum,
+        BlockSums sums,
         long rawBytes,
         bool isFramed,
+        int startBytes,
         BlockBytes bytes)
     {
         Name = name;
         View = view;
         Columns = columns;
         RowCount = rowCount;
-        RecordsSum = recordsSum;
+        Sums = sums;
         RawBytes = rawBytes;
         IsFramed = isFramed;
+        StartBytes = startBytes;
         Pieces = bytes.Pieces;
         EncodedBytes = bytes.Length;
     }
@@ -39,8 +41,11 @@ public sealed class Block
     /// <summary>Number of rows.</summary>
     public int RowCount { get; }
 
+    /// <summary>What the rows add up to.</summary>
+    public BlockSums Sums { get; }
+
     /// <summary>Sum of the meter <c>records</c> over the rows.</summary>
-    public ulong RecordsSum { get; }
+    public ulong RecordsSum => Sums.Records;
 
     /// <summary>Bytes of the Native block.</summary>
     public long RawBytes { get; }
@@ -50,6 +55,12 @@ public sealed class Block
 
     /// <summary>True when the pieces are ClickHouse frames (<c>decompress=1</c>), false when they are the bare Native block.</summary>
     public bool IsFramed { get; }
+
+    /// <summary>
+    /// Bytes at the beginning that hold the numbers of columns and rows and nothing else (a frame of their own where the block is
+    /// framed), so that a sink can add a column without touching the others.
+    /// </summary>
+    internal int StartBytes { get; }
 
     /// <summary>The bytes to send, in order.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Pieces { get; }

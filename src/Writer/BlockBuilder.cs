@@ -167,11 +167,11 @@ public sealed class BlockBuilder : IDisposable
 
     private Block BuildBlock(Cut cut, ViewEncoder encoder, int part, int from, int rowCount)
     {
-        var (rawBytes, recordsSum) = encoder.Encode(_rows, from, rowCount, _texts, _raw);
-        WriteEncoded(rawBytes);
+        var (rawBytes, sums) = encoder.Encode(_rows, from, rowCount, _texts, _raw);
+        var startBytes = WriteEncoded(rawBytes, encoder.StartBytes);
         var name = new BlockName(cut.Partition, cut.FromOffset, cut.ToOffset, encoder.View.Definition.Name, part);
         var block = new Block(
-            name, encoder.View, encoder.ColumnNames, rowCount, recordsSum, rawBytes, _frame is not null, _pieces.EndBlock());
+            name, encoder.View, encoder.ColumnNames, rowCount, sums, rawBytes, _frame is not null, startBytes, _pieces.EndBlock());
         _blockCount++;
         _rowCount += rowCount;
         _rawBytes += rawBytes;
@@ -179,14 +179,25 @@ public sealed class BlockBuilder : IDisposable
         return block;
     }
 
-    private unsafe void WriteEncoded(long rawBytes)
+    /// <summary>Writes the block in its form, its start apart from the rest.</summary>
+    /// <returns>Bytes of the start as written.</returns>
+    private unsafe int WriteEncoded(long rawBytes, int rawStartBytes)
     {
-        for (var offset = 0L; offset < rawBytes; offset += CompressedFrame.RawBytesMax)
+        var startBytes = WriteFrame(new ReadOnlySpan<byte>(_raw.Start, rawStartBytes));
+        for (var offset = (long)rawStartBytes; offset < rawBytes; offset += CompressedFrame.RawBytesMax)
         {
             var length = (int)Math.Min(CompressedFrame.RawBytesMax, rawBytes - offset);
-            var raw = new ReadOnlySpan<byte>(_raw.Start + offset, length);
-            _pieces.Write(_frame is null ? raw : _frameBytes.AsSpan(0, _frame.Write(raw, _frameBytes)));
+            WriteFrame(new ReadOnlySpan<byte>(_raw.Start + offset, length));
         }
+
+        return startBytes;
+    }
+
+    private int WriteFrame(ReadOnlySpan<byte> raw)
+    {
+        var bytes = _frame is null ? raw : _frameBytes.AsSpan(0, _frame.Write(raw, _frameBytes));
+        _pieces.Write(bytes);
+        return bytes.Length;
     }
 }
 

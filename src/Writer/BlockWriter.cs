@@ -22,6 +22,9 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     /// <summary>Name of the stage in reports of faults.</summary>
     public const string StageName = "writer";
 
+    /// <summary>Cuts whose ledger rows wait to be stored together, at most; each is reported after them.</summary>
+    private const int LedgerCutsMax = 256;
+
     private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan _retentionInterval = TimeSpan.FromHours(1);
 
@@ -37,6 +40,11 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     private readonly WriterCounters _counters;
     private readonly RetryLoop _retries;
     private readonly BlockInserter _inserter;
+    private readonly LedgerStore _ledger;
+    private readonly LedgerRows _ledgerRows;
+    private readonly List<AccountedCut> _accounted = []; // Stored or abandoned, in order; their ledger rows wait.
+    private readonly HashSet<int> _prepared = []; // Servers whose tables are right.
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly BlockingCollection<BuiltCut> _built;
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,9 +66,10 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     /// <param name="options">Limits and waits.</param>
     /// <param name="time">The clock of waits and of freshness.</param>
     /// <param name="random">Spreads the waits; used by one thread.</param>
-    /// <param name="stored">Gets each cut whose blocks are all stored, and each abandoned one at its end, in order, on the inserter's thread.</param>
+    /// <param name="stored">Gets each cut whose blocks and ledger rows are all stored, and each abandoned one at its end, in order, on the inserter's thread.</param>
     /// <param name="faulted">Gets the error that ended the stage, at most once, on one of its threads.</param>
     /// <param name="logger">Gets changes of state.</param>
+    /// <param name="process">Who stores, for the ledger; null for host and process number.</param>
     public BlockWriter(
         StageQueue<Cut> cuts,
         Func<Cut, BuiltCut> build,
@@ -71,7 +80,8 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         Random random,
         Action<Cut> stored,
         Action<string, Exception> faulted,
-        ILogger logger)
+        ILogger logger,
+        string? process = null)
     {
         _cuts = cuts;
         _build = build;
@@ -84,7 +94,13 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         _logger = logger;
         _counters = new WriterCounters(schema);
         _retries = new RetryLoop(sink.Description, options, time, random, _counters, logger);
-        _inserter = new BlockInserter(sink, options, _retries, _counters, logger);
+        _ledger = new LedgerStore(sink, options);
+        _ledgerRows = new LedgerRows(process ?? $"{Environment.MachineName}:{Environment.ProcessId}");
+        _inserter = new BlockInserter(sink, options, _retries, _ledger, _ledgerRows, _counters, time, logger)
+        {
+            Prepare = PrepareAsync,
+            LedgerStored = ReportAccounted,
+        };
         _built = new BlockingCollection<BuiltCut>(options.BuiltCutsMax);
         _builderThread = new Thread(() => RunStage(RunBuilder)) { Name = "weir-builder", IsBackground = true };
         _inserterThread = new Thread(() => RunStage(() => RunInserterAsync(_abort.Token).GetAwaiter().GetResult()))
@@ -118,6 +134,28 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     /// <summary>One consistent reading of the counters. Any thread.</summary>
     public WriterSnapshot Snapshot() => _counters.Snapshot(_cuts.Snapshot().SlotsUsed);
 
+    /// <summary>
+    /// Asks the ledger whether a range is stored, trying until there is an answer: how an owner treats a plan whose blocks it cannot
+    /// make again, because it is of another layout. Any thread, after <see cref="Start"/>.
+    /// </summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came, or the stage has ended.</exception>
+    public async Task<bool> IsStoredAsync(PartitionKey partition, long from, long to, CancellationToken cancel)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancel, _abort.Token);
+        await _opened.Task.WaitAsync(linked.Token).ConfigureAwait(false);
+        while (true)
+        {
+            try
+            {
+                return (await _ledger.FindAsync(partition, from, to, linked.Token).ConfigureAwait(false)).Count > 0;
+            }
+            catch (ClickHouseException error) when (error.Reply.Outcome == InsertOutcome.NotNow)
+            {
+                await Task.Delay(_options.BackoffMax, _time, linked.Token).ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Collect(MetricReader reader) => WriterMetrics.Collect(reader, Snapshot(), _time.GetUtcNow());
 
@@ -146,11 +184,13 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             leftCount++;
         }
 
+        leftCount += _accounted.Count;
         if (leftCount > 0)
         {
             WeirLog.WriterCutsLeft(_logger, leftCount);
         }
 
+        _ledgerRows.Dispose();
         _built.Dispose();
         _abort.Dispose();
     }
@@ -250,12 +290,18 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
 
     private async Task StoreAsync(BuiltCut built, CancellationToken cancel)
     {
+        var cut = built.Cut;
+        bool isStored;
         try
         {
-            if (await _inserter.InsertAsync(built, cancel).ConfigureAwait(false))
+            if (!cut.WhenPlanned.IsCompleted)
             {
-                _counters.CutStored(built.Cut, built.Account, _time.GetUtcNow());
+                // The plan may wait for the partition's last cut to be reported, and so for its ledger rows.
+                await FlushLedgerAsync(cancel).ConfigureAwait(false);
+                await cut.WhenPlanned.WaitAsync(cancel).ConfigureAwait(false);
             }
+
+            isStored = !cut.IsAbandoned && await _inserter.InsertAsync(built, cancel).ConfigureAwait(false);
         }
         catch
         {
@@ -267,7 +313,39 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             End(built);
         }
 
-        _stored(built.Cut);
+        _accounted.Add(new AccountedCut(cut, built.Account, isStored));
+        if (_built.Count == 0 || _accounted.Count >= LedgerCutsMax)
+        {
+            await FlushLedgerAsync(cancel).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Stores the ledger rows that wait in one insert, and reports their cuts.</summary>
+    private async Task FlushLedgerAsync(CancellationToken cancel)
+    {
+        if (_ledgerRows.Count > 0)
+        {
+            await _inserter.FlushLedgerAsync(cancel).ConfigureAwait(false);
+        }
+        else
+        {
+            ReportAccounted();
+        }
+    }
+
+    private void ReportAccounted()
+    {
+        foreach (var accounted in _accounted)
+        {
+            if (accounted.IsStored)
+            {
+                _counters.CutStored(accounted.Cut, accounted.Account, _time.GetUtcNow());
+            }
+
+            _stored(accounted.Cut);
+        }
+
+        _accounted.Clear();
     }
 
     private void End(BuiltCut built)
@@ -276,38 +354,53 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         built.Dispose();
     }
 
-    /// <summary>Connects and brings the tables to what they should be, trying until the server is there.</summary>
+    /// <summary>Connects and brings the tables to what they should be, trying until a server is there.</summary>
     private async Task OpenAsync(CancellationToken cancel)
     {
-        ServerFeatures? features = null;
-        var reply = await _retries.RunAsync(
-            async token =>
-            {
-                try
-                {
-                    features = await _sink.ConnectAsync(token).ConfigureAwait(false);
-                    _plan = await SchemaPlan.ReadAsync(_sink, _schema, _options, features, token).ConfigureAwait(false);
-                    await _plan.EnsureAsync(_sink, token).ConfigureAwait(false);
-                    return InsertReply.Stored;
-                }
-                catch (ClickHouseException error)
-                {
-                    return error.Reply;
-                }
-            },
-            cancel).ConfigureAwait(false);
+        var reply = await _retries.RunAsync(PrepareAsync, cancel).ConfigureAwait(false);
         if (reply.Outcome != InsertOutcome.Stored)
         {
             throw new ClickHouseException(reply);
         }
 
-        foreach (var step in _plan!.Steps)
+        _opened.SetResult();
+    }
+
+    /// <summary>Connects the server that the next attempt goes to, and brings its tables to what they should be, unless that was done.</summary>
+    /// <exception cref="SinkUnusableException">Its tables differ in what Weir may not mend.</exception>
+    private async Task<InsertReply> PrepareAsync(CancellationToken cancel)
+    {
+        var target = _sink.Target;
+        if (_prepared.Contains(target))
+        {
+            return InsertReply.Stored;
+        }
+
+        try
+        {
+            var features = await _sink.ConnectAsync(cancel).ConfigureAwait(false);
+            _plan = await SchemaPlan.ReadAsync(_sink, _schema, _options, features, cancel).ConfigureAwait(false);
+            await _plan.EnsureAsync(_sink, cancel).ConfigureAwait(false);
+            _prepared.Add(target);
+            Prepared(_plan, features);
+            return InsertReply.Stored;
+        }
+        catch (ClickHouseException error)
+        {
+            return error.Reply;
+        }
+    }
+
+    private void Prepared(SchemaPlan plan, ServerFeatures features)
+    {
+        foreach (var step in plan.Steps)
         {
             WeirLog.WriterSchemaStep(_logger, step.Reason, step.Statement);
         }
 
-        _counters.Connected();
-        WeirLog.WriterConnected(_logger, _sink.Description, features!.Version, features.Guarantee);
+        _ledger.IsReplicated = plan.IsLedgerReplicated;
+        _counters.Connected(plan.Promise);
+        WeirLog.WriterConnected(_logger, _sink.Description, features.Version, plan.Promise.ToString());
     }
 
     /// <summary>Once an hour, on servers without TTL. A failure is no reason to stop writing.</summary>
@@ -333,4 +426,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             WeirLog.WriterRetentionFailed(_logger, _retentionInterval, error.Reply.Message);
         }
     }
+
+    /// <summary>A cut whose blocks have met their end and whose ledger rows wait.</summary>
+    private readonly record struct AccountedCut(Cut Cut, BlockAccount Account, bool IsStored);
 }

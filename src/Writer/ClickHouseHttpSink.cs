@@ -12,6 +12,11 @@ namespace Weir.Writer;
 /// User and password travel in headers, never in an address, so that no proxy logs them. Settings that matter are sent with
 /// each insert, since server defaults changed between versions, but only those that the server knows: 18.16 refuses any other.
 /// </para>
+/// <para>
+/// Of several servers, the replicas of one shard, one is in use until it does not take something; then the next one is, in the
+/// order of the options and round again. It does not matter which one a block whose answer was lost is sent to again: replicated
+/// tables share what they remember, and tables that are not replicated are refused when there is more than one server.
+/// </para>
 /// <para>Any thread.</para>
 /// </remarks>
 public sealed class ClickHouseHttpSink : IBlockSink
@@ -31,19 +36,35 @@ public sealed class ClickHouseHttpSink : IBlockSink
     private readonly WriterOptions _options;
     private readonly TimeProvider _time;
     private readonly HttpClient _client;
-    private readonly string _baseUrl;
-    private ServerFeatures? _features;
+    private readonly ServerConnector _connector;
+    private readonly string[] _baseUrls;
+    private readonly ServerFeatures?[] _features;
+    private int _target;
 
     /// <summary>Prepares; nothing is sent before <see cref="ConnectAsync"/>.</summary>
-    public ClickHouseHttpSink(WriterOptions options, TimeProvider time)
+    /// <param name="options">Addresses, user and limits.</param>
+    /// <param name="time">The clock of time-outs.</param>
+    /// <param name="resolver">Resolves the servers' names; null for the system's.</param>
+    /// <param name="firstTarget">The server to begin with.</param>
+    public ClickHouseHttpSink(WriterOptions options, TimeProvider time, INameResolver? resolver = null, int firstTarget = 0)
     {
-        var url = options.Url ?? throw new ArgumentException("An HTTP sink needs a URL.", nameof(options));
+        if (options.Servers.Count == 0)
+        {
+            throw new ArgumentException("An HTTP sink needs a URL.", nameof(options));
+        }
+
         _options = options;
         _time = time;
-        _baseUrl = url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
-        Description = $"{url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped)}/{options.Database}";
+        _baseUrls = [.. options.Servers.Select(
+            url => url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped))];
+        _features = new ServerFeatures?[_baseUrls.Length];
+        _target = firstTarget % _baseUrls.Length;
+        var servers = options.Servers.Select(url => url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped));
+        Description = $"{string.Join(", ", servers)}/{options.Database}";
+        _connector = new ServerConnector(resolver ?? new SystemNameResolver(), options.ConnectTimeout, time);
         _client = new HttpClient(new SocketsHttpHandler
         {
+            ConnectCallback = (context, cancel) => _connector.ConnectAsync(context.DnsEndPoint, cancel),
             ConnectTimeout = options.ConnectTimeout,
             PooledConnectionIdleTimeout = _idleConnectionMax,
             PooledConnectionLifetime = _connectionAgeMax,
@@ -60,36 +81,58 @@ public sealed class ClickHouseHttpSink : IBlockSink
     public string Description { get; }
 
     /// <inheritdoc/>
+    public int Target => Volatile.Read(ref _target);
+
+    /// <inheritdoc/>
     public async Task<ServerFeatures> ConnectAsync(CancellationToken cancel)
     {
+        // A question that fails moves on to the next server: what was learned is the first one's only if all were answered there.
+        var target = Target;
         var features = await ServerFeatures.ReadAsync(this, cancel).ConfigureAwait(false);
-        Volatile.Write(ref _features, features);
+        Volatile.Write(ref _features[target], features);
         return features;
     }
 
     /// <inheritdoc/>
     public async Task<InsertReply> InsertAsync(Block block, CancellationToken cancel)
     {
-        var features = Volatile.Read(ref _features) ?? throw new InvalidOperationException("Connect before the first insert.");
-        using var content = new BlockContent(block);
-        var reply = await InsertAsync(block, content, features, block.Name.ToString(), cancel).ConfigureAwait(false);
-        if (reply.Cause != ReplyCause.AnswerLost)
+        var target = Target;
+        var features = RequireFeatures(target);
+        var extra = features.NeedsBlockColumn ? TableDesign.BlockColumn : null;
+        using var content = new BlockContent(block, extra);
+        var table = block.View.Definition.Name;
+        var columns = extra is null ? block.Columns : [.. block.Columns, extra];
+        var parameters = InsertParameters(block.IsFramed, features, block.Name.ToString());
+        var reply = await InsertAsync(target, table, columns, "Native", parameters, content, cancel).ConfigureAwait(false);
+        if (reply.Cause == ReplyCause.AnswerLost)
         {
-            return reply;
+            // A server that refuses a request may close the connection before it has read the body, and its answer is lost with
+            // it. The same statement with an empty body stores nothing and gets the same answer: then the cause is known. It
+            // carries no token, which must never be spent on anything but the block.
+            using var empty = new ByteArrayContent([]);
+            parameters = InsertParameters(block.IsFramed, features, token: "");
+            var probe = await InsertAsync(target, table, columns, "Native", parameters, empty, cancel).ConfigureAwait(false);
+            reply = probe.Cause is ReplyCause.Schema or ReplyCause.Access ? probe : reply;
         }
 
-        // A server that refuses a request may close the connection before it has read the body, and its answer is lost with
-        // it. The same statement with an empty body stores nothing and gets the same answer: then the cause is known. It
-        // carries no token, which must never be spent on anything but the block.
-        using var empty = new ByteArrayContent([]);
-        var probe = await InsertAsync(block, empty, features, token: "", cancel).ConfigureAwait(false);
-        return probe.Cause is ReplyCause.Schema or ReplyCause.Access ? probe : reply;
+        return LeaveOnFailure(target, reply);
+    }
+
+    /// <inheritdoc/>
+    public async Task<InsertReply> InsertRowsAsync(
+        string table, IReadOnlyList<string> columns, string format, ReadOnlyMemory<byte> rows, CancellationToken cancel)
+    {
+        var target = Target;
+        var parameters = InsertParameters(isFramed: false, RequireFeatures(target), token: "");
+        using var content = new ReadOnlyMemoryContent(rows);
+        return LeaveOnFailure(
+            target, await InsertAsync(target, table, columns, format, parameters, content, cancel).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
     public async Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel)
     {
-        var features = Volatile.Read(ref _features);
+        var features = Volatile.Read(ref _features[Target]);
         var parameters = new StringBuilder("&default_format=").Append(Uri.EscapeDataString(format));
 
         // 2: reads only, but a query may bring SETTINGS. A user who is read-only already may not even repeat it.
@@ -100,7 +143,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
     /// <inheritdoc/>
     public async Task ExecuteAsync(string statement, CancellationToken cancel)
     {
-        var features = Volatile.Read(ref _features);
+        var features = Volatile.Read(ref _features[Target]);
         var parameters = features is not null && features.Settings.Contains("allow_experimental_low_cardinality_type")
             ? "&allow_experimental_low_cardinality_type=1"
             : "";
@@ -114,9 +157,9 @@ public sealed class ClickHouseHttpSink : IBlockSink
         return ValueTask.CompletedTask;
     }
 
-    private static string InsertParameters(Block block, ServerFeatures features, string token)
+    private static string InsertParameters(bool isFramed, ServerFeatures features, string token)
     {
-        var parameters = new StringBuilder(block.IsFramed ? "&decompress=1" : "");
+        var parameters = new StringBuilder(isFramed ? "&decompress=1" : "");
         foreach (var setting in features.Settings)
         {
             var value = setting switch
@@ -135,13 +178,33 @@ public sealed class ClickHouseHttpSink : IBlockSink
         return parameters.ToString();
     }
 
-    private async Task<InsertReply> InsertAsync(
-        Block block, HttpContent content, ServerFeatures features, string token, CancellationToken cancel)
+    private ServerFeatures RequireFeatures(int target) =>
+        Volatile.Read(ref _features[target]) ?? throw new InvalidOperationException("Connect before the first insert.");
+
+    /// <summary>After a failure that another server may not have, the next attempt goes to the next one.</summary>
+    private InsertReply LeaveOnFailure(int target, in InsertReply reply)
     {
-        var columns = string.Join(", ", block.Columns.Select(SqlText.Name));
-        var table = $"{SqlText.Name(_options.Database)}.{SqlText.Name(block.View.Definition.Name)}";
-        var statement = $"INSERT INTO {table} ({columns}) FORMAT Native";
-        using var request = NewRequest($"?query={Uri.EscapeDataString(statement)}{InsertParameters(block, features, token)}", content);
+        if (reply.Outcome == InsertOutcome.NotNow && _baseUrls.Length > 1)
+        {
+            // Only from the server that failed: a question beside the insert may have moved on already.
+            Interlocked.CompareExchange(ref _target, (target + 1) % _baseUrls.Length, target);
+        }
+
+        return reply;
+    }
+
+    private async Task<InsertReply> InsertAsync(
+        int target,
+        string table,
+        IReadOnlyList<string> columns,
+        string format,
+        string parameters,
+        HttpContent content,
+        CancellationToken cancel)
+    {
+        var statement = $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(table)} "
+            + $"({string.Join(", ", columns.Select(SqlText.Name))}) FORMAT {format}";
+        using var request = NewRequest(target, $"?query={Uri.EscapeDataString(statement)}{parameters}", content);
         return await SendAsync(request, Stream.Null, cancel).ConfigureAwait(false);
     }
 
@@ -170,13 +233,14 @@ public sealed class ClickHouseHttpSink : IBlockSink
     private async Task<InsertReply> SendTextOnceAsync(string sql, string parameters, Stream output, CancellationToken cancel)
     {
         using var content = new StringContent(sql, Encoding.UTF8, "text/plain");
-        using var request = NewRequest($"?wait_end_of_query=1{parameters}", content);
-        return await SendAsync(request, output, cancel).ConfigureAwait(false);
+        var target = Target;
+        using var request = NewRequest(target, $"?wait_end_of_query=1{parameters}", content);
+        return LeaveOnFailure(target, await SendAsync(request, output, cancel).ConfigureAwait(false));
     }
 
-    private HttpRequestMessage NewRequest(string query, HttpContent content)
+    private HttpRequestMessage NewRequest(int target, string query, HttpContent content)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, $"{_baseUrl}{query}") { Content = content };
+        var request = new HttpRequestMessage(HttpMethod.Post, $"{_baseUrls[target]}{query}") { Content = content };
         request.Headers.Add("X-ClickHouse-User", _options.User);
         if (_options.Password.Length > 0)
         {

@@ -75,8 +75,17 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
             throw new ArgumentException("The embedded engine takes bare Native blocks.", nameof(block));
         }
 
-        var error = await writer.RunAsync(connection => Insert(connection, block, cancel)).ConfigureAwait(false);
-        return error is null ? InsertReply.Stored : ServerErrors.Classify(error, ServerErrors.FindCode(error), secret: "");
+        var token = _features is { HasTokens: true } ? $", insert_deduplication_token = {SqlText.Text(block.Name.ToString())}" : "";
+        return await InsertAsync(
+            writer, $"{InsertStatement(block.View.Definition.Name, block.Columns)}{token}", "Native", block.Pieces, cancel).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task<InsertReply> InsertRowsAsync(
+        string table, IReadOnlyList<string> columns, string format, ReadOnlyMemory<byte> rows, CancellationToken cancel)
+    {
+        var writer = _writer ?? throw new InvalidOperationException("Connect before the first insert.");
+        return InsertAsync(writer, InsertStatement(table, columns), format, [rows], cancel);
     }
 
     /// <inheritdoc/>
@@ -209,19 +218,28 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         return null;
     }
 
-    /// <summary>On the writer's thread.</summary>
-    /// <returns>The engine's error; null when the block is stored.</returns>
-    private unsafe string? Insert(nint connection, Block block, CancellationToken cancel)
+    private static async Task<InsertReply> InsertAsync(
+        ChdbConnection writer, string statement, string format, IReadOnlyList<ReadOnlyMemory<byte>> pieces, CancellationToken cancel)
     {
-        var columns = string.Join(", ", block.Columns.Select(SqlText.Name));
-        var token = _features is { HasTokens: true } ? $", insert_deduplication_token = {SqlText.Text(block.Name.ToString())}" : "";
-        var statement = Encoding.UTF8.GetBytes(
-            $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(block.View.Definition.Name)} ({columns}) "
-            + $"SETTINGS async_insert = 0, insert_deduplicate = 1, deduplicate_blocks_in_dependent_materialized_views = 1{token}");
+        var error = await writer.RunAsync(connection => Insert(connection, statement, format, pieces, cancel)).ConfigureAwait(false);
+        return error is null ? InsertReply.Stored : ServerErrors.Classify(error, ServerErrors.FindCode(error), secret: "");
+    }
+
+    private string InsertStatement(string table, IReadOnlyList<string> columns) =>
+        $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(table)} ({string.Join(", ", columns.Select(SqlText.Name))}) "
+        + "SETTINGS async_insert = 0, insert_deduplicate = 1, deduplicate_blocks_in_dependent_materialized_views = 1";
+
+    /// <summary>On the writer's thread.</summary>
+    /// <returns>The engine's error; null when the rows are stored.</returns>
+    private static unsafe string? Insert(
+        nint connection, string text, string formatName, IReadOnlyList<ReadOnlyMemory<byte>> pieces, CancellationToken cancel)
+    {
+        var statement = Encoding.UTF8.GetBytes(text);
+        var formatBytes = Encoding.UTF8.GetBytes(formatName);
         nint stream;
-        fixed (byte* sql = statement, format = "Native"u8)
+        fixed (byte* sql = statement, format = formatBytes)
         {
-            stream = ChdbNative.StreamInsert(connection, sql, (nuint)statement.Length, format, (nuint)"Native"u8.Length);
+            stream = ChdbNative.StreamInsert(connection, sql, (nuint)statement.Length, format, (nuint)formatBytes.Length);
         }
 
         try
@@ -231,7 +249,7 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
                 return refused;
             }
 
-            foreach (var piece in block.Pieces)
+            foreach (var piece in pieces)
             {
                 cancel.ThrowIfCancellationRequested();
                 fixed (byte* bytes = piece.Span)

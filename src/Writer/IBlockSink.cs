@@ -26,6 +26,22 @@ public interface IBlockSink : IAsyncDisposable
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> came; the block may be stored or not.</exception>
     Task<InsertReply> InsertAsync(Block block, CancellationToken cancel);
 
+    /// <summary>Tries once to insert rows of another table than a view's, as one block and without a token.</summary>
+    /// <param name="table">Name of the table.</param>
+    /// <param name="columns">Columns that the rows have.</param>
+    /// <param name="format">ClickHouse's name of the rows' format.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="cancel">Ends the attempt; the rows may be stored or not.</param>
+    /// <returns>What became of them.</returns>
+    Task<InsertReply> InsertRowsAsync(
+        string table, IReadOnlyList<string> columns, string format, ReadOnlyMemory<byte> rows, CancellationToken cancel);
+
+    /// <summary>
+    /// Number of the server that the next attempt goes to. Each has to be connected, and its tables compared, before its first
+    /// insert; after a failure it may be another one.
+    /// </summary>
+    int Target => 0;
+
     /// <summary>
     /// Runs one query that reads, and writes its result to <paramref name="output"/> as it comes. It cannot change anything.
     /// </summary>
@@ -46,7 +62,9 @@ public static class BlockSinks
 {
     /// <summary>The sink that the options name. Inert until <see cref="IBlockSink.ConnectAsync"/>.</summary>
     public static IBlockSink Create(WriterOptions options, TimeProvider time) =>
-        options.EmbeddedPath is null ? new ClickHouseHttpSink(options, time) : new EmbeddedClickHouseSink(options);
+        options.EmbeddedPath is null
+            ? new ClickHouseHttpSink(options, time, resolver: null, Random.Shared.Next(int.MaxValue)) // Processes begin with different replicas.
+            : new EmbeddedClickHouseSink(options);
 
     /// <summary>The result of a query as text.</summary>
     /// <inheritdoc cref="IBlockSink.QueryAsync"/>

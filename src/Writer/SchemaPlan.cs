@@ -29,16 +29,30 @@ public sealed class SchemaPlan
 {
     private static readonly string[] _engines = ["SummingMergeTree", "ReplicatedSummingMergeTree", "SharedSummingMergeTree"];
 
+    private readonly WriterOptions _options;
+    private readonly ServerFeatures _features;
     private readonly List<SchemaStep> _steps = [];
     private readonly List<string> _problems = [];
 
-    private SchemaPlan(IReadOnlyList<TableDesign> tables)
+    private SchemaPlan(StreamSchema schema, WriterOptions options, ServerFeatures features)
     {
-        Tables = tables;
+        _options = options;
+        _features = features;
+        Tables = [.. schema.Views.Select(view => new TableDesign(view.Definition, options, features))];
+        Ledger = new LedgerTable(options, features);
     }
 
     /// <summary>The tables as they should be, in the order of the schema's views.</summary>
     public IReadOnlyList<TableDesign> Tables { get; }
+
+    /// <summary>The ledger as it should be.</summary>
+    public LedgerTable Ledger { get; }
+
+    /// <summary>True when the ledger is, or will be, shared by replicas.</summary>
+    public bool IsLedgerReplicated { get; private set; }
+
+    /// <summary>What these tables promise about a block that is sent again, once the steps of a start have run.</summary>
+    public SinkPromise Promise { get; private set; } = new(false, "there are no tables");
 
     /// <summary>The statements, in order.</summary>
     public IReadOnlyList<SchemaStep> Steps => _steps;
@@ -66,32 +80,22 @@ public sealed class SchemaPlan
     public static SchemaPlan Make(
         StreamSchema schema, WriterOptions options, ServerFeatures features, IReadOnlyDictionary<string, TableState>? existing)
     {
-        var plan = new SchemaPlan([.. schema.Views.Select(view => new TableDesign(view.Definition, options, features))]);
+        var plan = new SchemaPlan(schema, options, features);
         if (existing is null)
         {
             var statement = $"CREATE DATABASE IF NOT EXISTS {SqlText.Name(options.Database)}";
             plan._steps.Add(new SchemaStep(SchemaStepKind.Create, $"There is no database {options.Database}.", statement));
         }
 
+        existing ??= new Dictionary<string, TableState>();
         foreach (var table in plan.Tables)
         {
-            foreach (var meter in table.UnsupportedMeters)
-            {
-                plan._problems.Add(
-                    $"{table.View.Name}.{meter.Name}: ClickHouse {features.Version} cannot keep a "
-                    + $"{(meter.Fold == MeterFold.Max ? "maximum" : "minimum")}, because it has no SimpleAggregateFunction; use a server from 19.6 on, or leave the meter out of the view.");
-            }
-
-            if (existing is not null && existing.TryGetValue(table.View.Name, out var state))
-            {
-                plan.Compare(table, state);
-            }
-            else
-            {
-                plan._steps.Add(new SchemaStep(SchemaStepKind.Create, $"There is no table {table.View.Name}.", table.CreateStatement()));
-            }
+            plan.Compare(table, existing.GetValueOrDefault(table.View.Name));
         }
 
+        plan.CompareLedger(existing.GetValueOrDefault(LedgerTable.Name));
+        plan.CheckServers(existing);
+        plan.Promise = SinkPromise.Find(features, plan.Tables.Select(table => plan.Prospect(table, existing)));
         return plan;
     }
 
@@ -139,7 +143,86 @@ public sealed class SchemaPlan
         }
     }
 
-    private void Compare(TableDesign table, TableState state)
+    private void Compare(TableDesign table, TableState? state)
+    {
+        var name = table.View.Name;
+        foreach (var meter in table.UnsupportedMeters)
+        {
+            _problems.Add(
+                $"{name}.{meter.Name}: ClickHouse {_features.Version} cannot keep a "
+                + $"{(meter.Fold == MeterFold.Max ? "maximum" : "minimum")}, because it has no SimpleAggregateFunction; "
+                + "use a server from 19.6 on, or leave the meter out of the view.");
+        }
+
+        if (name is LedgerTable.Name || table.Columns.Count(column => column.Name == TableDesign.BlockColumn) > 1)
+        {
+            _problems.Add($"{name}: {LedgerTable.Name} and {TableDesign.BlockColumn} are Weir's own names; give the view or its column another.");
+        }
+        else if (state is null)
+        {
+            _steps.Add(new SchemaStep(SchemaStepKind.Create, $"There is no table {name}.", table.CreateStatement()));
+        }
+        else
+        {
+            CompareTable(table, state);
+        }
+    }
+
+    private void CompareLedger(TableState? state)
+    {
+        IsLedgerReplicated = state is null ? _features.IsReplicated : TableOptions.IsReplicated(state.Engine);
+        if (state is null)
+        {
+            _steps.Add(new SchemaStep(SchemaStepKind.Create, $"There is no table {LedgerTable.Name}.", Ledger.CreateStatement()));
+        }
+        else
+        {
+            Ledger.Compare(state, _steps, _problems);
+        }
+    }
+
+    /// <summary>What the configuration asks of the server that no statement brings.</summary>
+    private void CheckServers(IReadOnlyDictionary<string, TableState> existing)
+    {
+        if (_options.Fsync && !_features.HasFsync)
+        {
+            _problems.Add($"clickhouse.fsync: ClickHouse {_features.Version} has no setting for it; set it to false, or use a newer server.");
+        }
+
+        var names = Tables.Select(table => table.View.Name).Append(LedgerTable.Name);
+        var plain = names.FirstOrDefault(
+            name => existing.TryGetValue(name, out var state) ? !TableOptions.IsReplicated(state.Engine) : !_features.IsReplicated);
+        if (_options.Servers.Count > 1 && plain is not null)
+        {
+            _problems.Add(
+                $"clickhouse.urls names {_options.Servers.Count} servers, but {plain} is not replicated: blocks would spread over the servers, "
+                + "and one that is sent again to another would count twice. Name one server, or give them the macros shard and replica and "
+                + "a ZooKeeper or Keeper, so that Weir makes replicated tables.");
+        }
+    }
+
+    /// <summary>A table as it will be when the steps of a start have run.</summary>
+    private (string Name, bool IsReplicated, string Definition) Prospect(
+        TableDesign table, IReadOnlyDictionary<string, TableState> existing)
+    {
+        if (!existing.TryGetValue(table.View.Name, out var state))
+        {
+            return (table.View.Name, _features.IsReplicated, table.CreateStatement().Replace('\n', ' '));
+        }
+
+        var tuned = _steps
+            .Where(step => step.Kind == SchemaStepKind.Tune && step.Statement.StartsWith($"ALTER TABLE {table.QualifiedName} MODIFY SETTING ", StringComparison.Ordinal))
+            .Select(step => step.Statement[(step.Statement.IndexOf(" SETTING ", StringComparison.Ordinal) + " SETTING ".Length)..])
+            .ToList();
+
+        // The first value found counts: those of the steps come before the present ones.
+        return (
+            table.View.Name,
+            TableOptions.IsReplicated(state.Engine),
+            tuned.Count == 0 ? state.Definition : $" SETTINGS {string.Join(", ", tuned)}, {state.Definition}");
+    }
+
+    private void CompareTable(TableDesign table, TableState state)
     {
         var name = table.View.Name;
         if (!_engines.Contains(state.Engine))
@@ -187,6 +270,15 @@ public sealed class SchemaPlan
                 return;
             }
 
+            if (column.Name == TableDesign.BlockColumn)
+            {
+                _steps.Add(new SchemaStep(
+                    SchemaStepKind.Tune,
+                    $"{name} cannot tell two blocks of equal rows apart without the column {column.Name}.",
+                    $"ALTER TABLE {table.QualifiedName} ADD COLUMN {SqlText.Name(column.Name)} {column.Type}"));
+                return;
+            }
+
             var after = table.Columns[table.Columns.ToList().IndexOf(column) - 1].Name;
             var position = state.Columns.Any(other => other.Name == after) ? $" AFTER {SqlText.Name(after)}" : "";
             _steps.Add(new SchemaStep(
@@ -221,19 +313,7 @@ public sealed class SchemaPlan
                 $"ALTER TABLE {table.QualifiedName} REMOVE TTL"));
         }
 
-        // Settings that the operator chose otherwise are left alone; only a window that is off would break a promise.
-        var isReplicated = state.Engine != "SummingMergeTree";
-        foreach (var (setting, value) in table.Settings())
-        {
-            if (setting == "non_replicated_deduplication_window" && !isReplicated
-                && !state.Definition.Contains(setting, StringComparison.Ordinal))
-            {
-                _steps.Add(new SchemaStep(
-                    SchemaStepKind.Tune,
-                    $"{table.View.Name} does not remember the names of its last blocks, so a block sent again would count twice.",
-                    $"ALTER TABLE {table.QualifiedName} MODIFY SETTING {setting} = {value}"));
-            }
-        }
+        _steps.AddRange(TableOptions.Compare(table.View.Name, table.QualifiedName, state, _options, _features));
     }
 
     private static string Replacement(TableDesign table) =>

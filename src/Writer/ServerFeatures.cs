@@ -40,16 +40,20 @@ public sealed record ServerFeatures
     /// <summary>Those settings that Weir sends and the server knows.</summary>
     public required FrozenSet<string> Settings { get; init; }
 
+    /// <summary>Settings of tables that matter to Weir and that the server knows, with the server's own defaults.</summary>
+    public FrozenDictionary<string, string> TableSettings { get; init; } = FrozenDictionary<string, string>.Empty;
+
     /// <summary>Takes a deduplication token with each insert.</summary>
     public bool HasTokens => Settings.Contains("insert_deduplication_token");
 
-    /// <summary>What the server can promise about blocks that are sent again, in words.</summary>
-    public string Guarantee => this switch
-    {
-        { HasTokens: true } => "exactly once",
-        { IsReplicated: true } => "exactly once, by the content of the last 100 blocks of each table",
-        _ => "at least once, because this server has no deduplication tokens and its tables are not replicated",
-    };
+    /// <summary>
+    /// Replicated tables recognise a block by its content only, so each row carries the name of its block: else two blocks of
+    /// different ranges that happen to be equal would count as one, and the second would vanish.
+    /// </summary>
+    public bool NeedsBlockColumn => IsReplicated && !HasTokens;
+
+    /// <summary>Tables can be told to fsync.</summary>
+    public bool HasFsync => TableSettings.ContainsKey(TableOptions.FsyncAfterInsert);
 
     /// <summary>Asks a server.</summary>
     /// <exception cref="ClickHouseException">A question was not answered.</exception>
@@ -61,8 +65,8 @@ public sealed record ServerFeatures
             $"SELECT name, value FROM system.settings WHERE name IN ({names})", cancel).ConfigureAwait(false);
         var types = await sink.QueryRowsAsync(
             "SELECT name FROM system.data_type_families WHERE name IN ('IPv6', 'SimpleAggregateFunction')", cancel).ConfigureAwait(false);
-        var windows = await sink.QueryRowsAsync(
-            "SELECT name FROM system.merge_tree_settings WHERE name = 'non_replicated_deduplication_window'", cancel).ConfigureAwait(false);
+        var isReplicated = await IsReplicatedAsync(sink, cancel).ConfigureAwait(false);
+        var tableSettings = await ReadTableSettingsAsync(sink, isReplicated, cancel).ConfigureAwait(false);
         return new ServerFeatures
         {
             Version = version,
@@ -71,11 +75,36 @@ public sealed record ServerFeatures
             // Not in the list of families, because its name takes arguments of another kind, but as old as TTL.
             HasSimpleAggregates = types.Exists(row => row[0] == "SimpleAggregateFunction") || IsAtLeast(version, _ttlVersion),
             HasTtl = IsAtLeast(version, _ttlVersion),
-            HasDeduplicationWindow = windows.Count > 0,
-            IsReplicated = await IsReplicatedAsync(sink, cancel).ConfigureAwait(false),
+            HasDeduplicationWindow = tableSettings.ContainsKey(TableOptions.PlainWindow),
+            IsReplicated = isReplicated,
+            TableSettings = tableSettings,
             IsReadOnlyUser = settings.Exists(row => row[0] == "readonly" && row[1] != "0"),
             Settings = settings.Select(row => row[0]).Where(name => name != "readonly").ToFrozenSet(),
         };
+    }
+
+    private static async Task<FrozenDictionary<string, string>> ReadTableSettingsAsync(
+        IBlockSink sink, bool isReplicated, CancellationToken cancel)
+    {
+        var names = string.Join(", ", TableOptions.Names.Select(SqlText.Text));
+        var settings = (await sink.QueryRowsAsync(
+                $"SELECT name, value FROM system.merge_tree_settings WHERE name IN ({names})", cancel).ConfigureAwait(false))
+            .ToDictionary(row => row[0], row => row[1]);
+        var hasOwn = isReplicated && await sink.QueryTextAsync(
+            "SELECT count() FROM system.tables WHERE database = 'system' AND name = 'replicated_merge_tree_settings'",
+            "TSV",
+            cancel).ConfigureAwait(false) == "1\n";
+        if (hasOwn)
+        {
+            // New servers may have other defaults for replicated tables.
+            foreach (var row in await sink.QueryRowsAsync(
+                $"SELECT name, value FROM system.replicated_merge_tree_settings WHERE name IN ({names})", cancel).ConfigureAwait(false))
+            {
+                settings[row[0]] = row[1];
+            }
+        }
+
+        return settings.ToFrozenDictionary();
     }
 
     private static async Task<bool> IsReplicatedAsync(IBlockSink sink, CancellationToken cancel)

@@ -10,19 +10,18 @@ namespace Weir.Writer;
 /// </remarks>
 public sealed class TableDesign
 {
-    /// <summary>
-    /// Blocks whose tokens a table that is not replicated remembers. The default of replicated ones on new servers; at four
-    /// blocks a second more than half an hour of retries.
-    /// </summary>
-    public const int DeduplicationWindowBlocks = 10_000;
+    /// <summary>Name of the column that says which block a row came from, on servers that know blocks by their content.</summary>
+    public const string BlockColumn = "weir_block";
 
     private readonly string _database;
+    private readonly WriterOptions _options;
     private readonly ServerFeatures _features;
 
     internal TableDesign(ViewDefinition view, WriterOptions options, ServerFeatures features)
     {
         View = view;
         _database = options.Database;
+        _options = options;
         _features = features;
         Retention = options.Retention.TryGetValue(view.GranularitySeconds, out var retention) ? retention : null;
         Columns =
@@ -30,6 +29,7 @@ public sealed class TableDesign
             new ColumnState("time", "DateTime('UTC')"),
             .. view.Tags.Select(tag => new ColumnState(tag.Name, TypeOf(tag.Type))),
             .. view.Meters.Select(meter => new ColumnState(meter.Name, TypeOf(meter.Fold))),
+            .. features.NeedsBlockColumn ? [new ColumnState(BlockColumn, "LowCardinality(String)")] : Array.Empty<ColumnState>(),
         ];
         SortingKey = [.. view.OrderBy, "time"];
     }
@@ -80,9 +80,9 @@ public sealed class TableDesign
             yield return ("ttl_only_drop_parts", "1"); // Whole days are dropped; no part is written again to lose some rows.
         }
 
-        if (_features.HasDeduplicationWindow && !_features.IsReplicated)
+        foreach (var setting in TableOptions.Wanted(_options, _features, _features.IsReplicated))
         {
-            yield return ("non_replicated_deduplication_window", DeduplicationWindowBlocks.ToString(CultureInfo.InvariantCulture));
+            yield return setting;
         }
     }
 

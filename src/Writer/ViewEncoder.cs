@@ -16,7 +16,7 @@ internal sealed unsafe class ViewEncoder
     private readonly NativeBlockWriter _writer;
     private readonly CellSource[] _sources;
     private readonly int _rowBytes;
-    private readonly int _recordsColumn;
+    private readonly BlockSummer _sums;
     private readonly uint[][] _indexesByRank; // For each text column; 0 for texts that the block does not have.
 
     internal ViewEncoder(ViewPlan view, StreamSchema schema)
@@ -40,13 +40,7 @@ internal sealed unsafe class ViewEncoder
             sources.Add(new CellSource(view.KeyBytes + (sizeof(ulong) * schema.Meters.IndexOf(meter)), -1));
         }
 
-        _recordsColumn = columns.FindIndex(column => column.Name == StandardSchema.Records.Name);
-        if (_recordsColumn < 0)
-        {
-            throw new ArgumentException(
-                $"View {view.Definition.Name} has no meter records, by which its account is checked.", nameof(view));
-        }
-
+        _sums = new BlockSummer(view, schema);
         _sources = [.. sources];
         _indexesByRank = [.. Keys.Texts.Select(_ => Array.Empty<uint>())];
         _writer = new NativeBlockWriter(columns);
@@ -62,14 +56,17 @@ internal sealed unsafe class ViewEncoder
     /// <summary>Columns of the block.</summary>
     internal string[] ColumnNames { get; }
 
+    /// <summary>Bytes of the last block before its first column.</summary>
+    internal int StartBytes => _writer.StartBytes;
+
     /// <summary>Encodes the rows from <paramref name="from"/> on.</summary>
     /// <param name="rows">Rows of this view.</param>
     /// <param name="from">The first row of the block.</param>
     /// <param name="count">Rows of the block.</param>
     /// <param name="texts">The texts of the cut.</param>
     /// <param name="destination">Gets the block from its start on.</param>
-    /// <returns>Bytes of the block, and the sum of its <c>records</c>.</returns>
-    internal (long RawBytes, ulong RecordsSum) Encode(SortedRows rows, int from, int count, TextRanks texts, NativeBuffer destination)
+    /// <returns>Bytes of the block, and what its rows add up to.</returns>
+    internal (long RawBytes, BlockSums Sums) Encode(SortedRows rows, int from, int count, TextRanks texts, NativeBuffer destination)
     {
         // The keys of all string columns come first: only then the size of the block is known.
         for (var column = 0; column < _sources.Length; column++)
@@ -92,14 +89,15 @@ internal sealed unsafe class ViewEncoder
             }
         }
 
-        return (rawBytes, Transpose(rows.Rows + from, count, block));
+        Transpose(rows.Rows + from, count, block);
+        return (rawBytes, _sums.Take());
     }
 
-    /// <summary>Writes all columns but those of texts.</summary>
+    /// <summary>Writes all columns but those of texts, and adds the rows up.</summary>
     /// <returns>The sum of <c>records</c>.</returns>
     internal ulong Transpose(byte** rows, int count, byte* block)
     {
-        var recordsSum = 0UL;
+        _sums.Clear();
         FetchTile(rows, Math.Min(TileRows, count));
         for (var from = 0; from < count; from += TileRows)
         {
@@ -115,14 +113,10 @@ internal sealed unsafe class ViewEncoder
                 }
             }
 
-            var records = (ulong*)_writer.Cells(block, _recordsColumn) + from;
-            for (var row = 0; row < tileRows; row++)
-            {
-                recordsSum += records[row];
-            }
+            _sums.Add(rows + from, tileRows);
         }
 
-        return recordsSum;
+        return _sums.RecordsSum;
     }
 
     private static NativeColumnType ColumnType(TagType type) => type switch

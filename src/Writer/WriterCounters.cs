@@ -18,17 +18,26 @@ internal sealed class WriterCounters
     private string? _lastError;
     private uint _eventTimeMax;
     private DateTimeOffset? _storedAt;
+    private SinkPromise? _promise;
+    private long _knownBlockCount;
+    private long _unsureBlockCount;
+    private long _ledgerRowCount;
+    private long _ledgerInsertCount;
 
     internal WriterCounters(StreamSchema schema)
     {
         _views = [.. schema.Views.Select(view => new ViewWriterSnapshot(view.Definition.Name, 0, 0, 0, 0, 0, 0, 0))];
     }
 
+    /// <summary>What the tables promise; null before they were seen.</summary>
+    internal SinkPromise? Promise => Volatile.Read(ref _promise);
+
     /// <summary>The connection and the tables are right.</summary>
-    internal void Connected()
+    internal void Connected(SinkPromise promise)
     {
         lock (_lock)
         {
+            Volatile.Write(ref _promise, promise);
             _isWriting = true;
             _lastError = null;
         }
@@ -51,6 +60,51 @@ internal sealed class WriterCounters
             {
                 _retryCounts[(int)reply.Cause]++;
             }
+        }
+    }
+
+    /// <summary>A block was not sent, because the ledger has it.</summary>
+    internal void BlockKnown(Block block)
+    {
+        lock (_lock)
+        {
+            _knownBlockCount++;
+        }
+
+        BlockStored(block);
+    }
+
+    /// <summary>A block is sent again although nobody knows whether it is stored.</summary>
+    internal void BlockUnsure()
+    {
+        lock (_lock)
+        {
+            _unsureBlockCount++;
+        }
+    }
+
+    /// <summary>Rows of the ledger are stored.</summary>
+    internal void LedgerStored(int rowCount)
+    {
+        lock (_lock)
+        {
+            _ledgerRowCount += rowCount;
+            _ledgerInsertCount++;
+        }
+    }
+
+    /// <summary>A block was refused and is in the dead-letter directory.</summary>
+    internal void BlockDeadLettered(Block block)
+    {
+        lock (_lock)
+        {
+            ref var view = ref _views[block.View.Index];
+            view = view with
+            {
+                DeadLetterBlockCount = view.DeadLetterBlockCount + 1,
+                DeadLetterRecordCount = view.DeadLetterRecordCount + (long)block.RecordsSum,
+            };
+            _isWriting = true; // The server answers, and the pipeline goes on.
         }
     }
 
@@ -138,7 +192,14 @@ internal sealed class WriterCounters
                 _waitingBytes,
                 _lastError,
                 _eventTimeMax,
-                _storedAt);
+                _storedAt)
+            {
+                Promise = _promise,
+                KnownBlockCount = _knownBlockCount,
+                UnsureBlockCount = _unsureBlockCount,
+                LedgerRowCount = _ledgerRowCount,
+                LedgerInsertCount = _ledgerInsertCount,
+            };
         }
     }
 }

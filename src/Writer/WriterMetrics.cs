@@ -19,6 +19,8 @@ internal static class WriterMetrics
             reader.Read(WeirMeter.WriterDroppedBlocksTotal, view.DroppedBlockCount, view.View);
             reader.Read(WeirMeter.WriterDroppedRowsTotal, view.DroppedRowCount, view.View);
             reader.Read(WeirMeter.WriterDroppedRecordsTotal, view.DroppedRecordCount, view.View);
+            reader.Read(WeirMeter.WriterDeadLetterBlocksTotal, view.DeadLetterBlockCount, view.View);
+            reader.Read(WeirMeter.WriterDeadLetterRecordsTotal, view.DeadLetterRecordCount, view.View);
         }
 
         var stored = snapshot.Stored;
@@ -38,6 +40,15 @@ internal static class WriterMetrics
         reader.Read(WeirMeter.WriterWaitingCuts, snapshot.WaitingCutCount);
         reader.Read(WeirMeter.WriterWaitingBytes, snapshot.WaitingBytes);
         reader.Read(WeirMeter.WriterIsWriting, snapshot.IsWriting ? 1 : 0);
+        reader.Read(WeirMeter.WriterKnownBlocksTotal, snapshot.KnownBlockCount);
+        reader.Read(WeirMeter.WriterUnsureBlocksTotal, snapshot.UnsureBlockCount);
+        reader.Read(WeirMeter.WriterLedgerRowsTotal, snapshot.LedgerRowCount);
+        reader.Read(WeirMeter.WriterLedgerInsertsTotal, snapshot.LedgerInsertCount);
+        if (snapshot.Promise is { } promise)
+        {
+            reader.Read(WeirMeter.WriterExactlyOnce, promise.IsExactlyOnce ? 1 : 0);
+        }
+
         if (snapshot.Freshness(now) is { } freshness)
         {
             reader.Read(WeirMeter.WriterFreshnessSeconds, freshness.TotalSeconds);

@@ -21,6 +21,9 @@ public enum RefusedBlock
 
     /// <summary>The rows of the block are dropped, counted and logged, and the pipeline goes on.</summary>
     Drop,
+
+    /// <summary>The block goes to <see cref="WriterOptions.DeadLetterDirectory"/>, counted and logged, and the pipeline goes on.</summary>
+    DeadLetter,
 }
 
 /// <summary>Where blocks go and how they are sent.</summary>
@@ -28,6 +31,15 @@ public sealed record WriterOptions
 {
     /// <summary>Base address of the server's HTTP port; null when <see cref="EmbeddedPath"/> is set.</summary>
     public Uri? Url { get; init; } = new("http://127.0.0.1:8123");
+
+    /// <summary>
+    /// Base addresses of the replicas of one shard, in the place of <see cref="Url"/>; empty when there is one server. Attempts go
+    /// from one to the next while they fail. More than one needs replicated tables, or blocks would spread over the servers.
+    /// </summary>
+    public IReadOnlyList<Uri> Urls { get; init; } = [];
+
+    /// <summary>All servers: <see cref="Urls"/>, or the one <see cref="Url"/>; none where the store is embedded.</summary>
+    public IReadOnlyList<Uri> Servers => Urls.Count > 0 ? Urls : Url is null ? [] : [Url];
 
     /// <summary>Directory of the embedded ClickHouse; null when <see cref="Url"/> is set.</summary>
     public string? EmbeddedPath { get; init; }
@@ -68,6 +80,18 @@ public sealed record WriterOptions
 
     /// <summary>What is done with a block that the server refuses for ever.</summary>
     public RefusedBlock OnRefused { get; init; } = RefusedBlock.Stop;
+
+    /// <summary>Where refused blocks go with <see cref="RefusedBlock.DeadLetter"/>; null for nowhere.</summary>
+    public string? DeadLetterDirectory { get; init; }
+
+    /// <summary>Bytes in <see cref="DeadLetterDirectory"/> above which a further refused block stops the process instead.</summary>
+    public long DeadLetterBytesMax { get; init; } = 1L << 30;
+
+    /// <summary>
+    /// Tables bring each block and each merge to the disk before they report it as done (fsync). Without it, what the server has
+    /// acknowledged in the last half minute or so may be gone after a loss of power, though never after a crash of a process.
+    /// </summary>
+    public bool Fsync { get; init; }
 
     /// <summary>Memory of one query of the embedded ClickHouse. Inserts are bounded by the size of a block.</summary>
     public long EmbeddedQueryMemoryBytes { get; init; } = 512L << 20;

@@ -20,7 +20,14 @@ public readonly record struct ViewWriterSnapshot(
     long EncodedBytes,
     long DroppedBlockCount,
     long DroppedRowCount,
-    long DroppedRecordCount);
+    long DroppedRecordCount)
+{
+    /// <summary>Blocks refused and put into the dead-letter directory.</summary>
+    public long DeadLetterBlockCount { get; init; }
+
+    /// <summary>Records that the view lacks because of those.</summary>
+    public long DeadLetterRecordCount { get; init; }
+}
 
 /// <summary>One consistent reading of the writer's counters.</summary>
 /// <param name="IsWriting">The last attempt reached ClickHouse and the tables are right. Says nothing of a server that died since.</param>
@@ -47,6 +54,21 @@ public sealed record WriterSnapshot(
     uint EventTimeMax,
     DateTimeOffset? StoredAt)
 {
+    /// <summary>What the tables promise about a block that is sent again; null before they were seen.</summary>
+    public SinkPromise? Promise { get; init; }
+
+    /// <summary>Blocks that were not sent, because the ledger had them.</summary>
+    public long KnownBlockCount { get; init; }
+
+    /// <summary>Blocks that were sent again although an answer was lost longer ago than the server surely remembers.</summary>
+    public long UnsureBlockCount { get; init; }
+
+    /// <summary>Rows of the ledger stored.</summary>
+    public long LedgerRowCount { get; init; }
+
+    /// <summary>Inserts that stored them.</summary>
+    public long LedgerInsertCount { get; init; }
+
     /// <summary>Rows stored, of all views.</summary>
     public long RowCount => Views.Sum(view => view.RowCount);
 

@@ -18,6 +18,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
 
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-clickhouse-").FullName;
     private readonly HttpClient _client = new();
+    private string _replication = "";
     private Process? _process;
 
     /// <summary>Its HTTP port; the same after a restart.</summary>
@@ -25,6 +26,16 @@ public sealed class ClickHouseServer : IAsyncLifetime
 
     /// <summary>Its address.</summary>
     public Uri Url => new($"http://127.0.0.1:{Port}/");
+
+    /// <summary>A server that makes replicated tables, as one replica of the one shard.</summary>
+    internal static ClickHouseServer NewReplica(int zooKeeperPort, string replica) => new()
+    {
+        _replication = $"""
+            <zookeeper><node><host>127.0.0.1</host><port>{zooKeeperPort}</port></node><session_timeout_ms>3000</session_timeout_ms></zookeeper>
+            <interserver_http_port>{FreePort()}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
+            <macros><shard>1</shard><replica>{replica}</replica></macros>
+            """,
+    };
 
     /// <summary>A port that is free now.</summary>
     public static int FreePort()
@@ -117,6 +128,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
           <http_port>{Port}</http_port><listen_host>127.0.0.1</listen_host>
           <path>{_directory}/data/</path><tmp_path>{_directory}/tmp/</tmp_path>
           <mark_cache_size>67108864</mark_cache_size><timezone>UTC</timezone>
+          {_replication}
           <users_config>config.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
           <profiles><default><log_queries>0</log_queries></default><reader><readonly>1</readonly></reader></profiles>
           <quotas><default/></quotas>

@@ -15,6 +15,9 @@ public enum RealPart
     /// <summary>librdkafka with its mock cluster, beside the test assembly.</summary>
     LocalRdkafka,
 
+    /// <summary>Debian's <c>zookeeper</c>, which replicated tables of <c>clickhouse-server</c> need.</summary>
+    ZooKeeper,
+
     /// <summary><c>kcat</c>.</summary>
     Kcat,
 
@@ -61,6 +64,7 @@ public static class RealParts
         RealPart.EmbeddedClickHouse => File.Exists(RepositoryPaths.Of(".native", "libchdb.so")),
         RealPart.LocalRdkafka => HasRdkafka(),
         RealPart.Kcat => FindProgram("kcat") is not null,
+        RealPart.ZooKeeper => File.Exists(ZooKeeperServer.Jar) && FindProgram("java") is not null,
         RealPart.Pmacctd => FindProgram("pmacctd") is not null,
         RealPart.Softflowd => FindProgram("softflowd") is not null,
         RealPart.Nfacctd => FindProgram("nfacctd") is not null,

@@ -27,7 +27,11 @@ internal static class TestBlocks
         var pieces = bytes.Chunk(pieceBytes).Select(piece => (ReadOnlyMemory<byte>)piece).ToList();
         var name = new BlockName(new PartitionKey("flows", 0), fromOffset, fromOffset + rowCount, view.Definition.Name, 0);
         string[] columns = ["time", .. view.Definition.Tags.Select(tag => tag.Name), .. view.Definition.Meters.Select(meter => meter.Name)];
-        return new Block(name, view, columns, rowCount, (ulong)rowCount, bytes.Length, isFramed: false, new BlockBytes(pieces, bytes.Length));
+        var (day, sum) = ((int)(time / 86_400), (ulong)rowCount * (ulong)(rowCount - 1) / 2);
+        var sums = new BlockSums((ulong)rowCount, sum, sum, [new BlockDay(day, (ulong)rowCount, sum, sum)]);
+        var startBytes = 1 + (rowCount < 0x80 ? 1 : rowCount < 0x4000 ? 2 : 3); // Columns are fewer than 128.
+        return new Block(
+            name, view, columns, rowCount, sums, bytes.Length, isFramed: false, startBytes, new BlockBytes(pieces, bytes.Length));
     }
 
     /// <summary>A cut of one partition whose blocks were made by hand.</summary>
@@ -49,6 +53,7 @@ internal static class TestBlocks
             EventTimeMax = BaseTime,
         };
         cut.CompleteShard(0, recordCount);
+        cut.MarkPlanned();
         return cut;
     }
 

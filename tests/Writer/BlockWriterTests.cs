@@ -63,7 +63,9 @@ public sealed class BlockWriterTests(ClickHouseServer server) : IClassFixture<Cl
         await writer.DrainAsync(default);
 
         Assert.Equal(2, proxy.LostCount);
-        Assert.StartsWith("at least once", (await sink.ConnectAsync(default)).Guarantee, StringComparison.Ordinal);
+        Assert.Equal(
+            "at least once, because ClickHouse 18.16.1 has no deduplication tokens and its table edge_1s is not replicated",
+            writer.Snapshot().Promise!.ToString());
         Assert.Equal(1, writer.Snapshot().RetryCounts[(int)ReplyCause.AnswerLost]); // The second one lost was that of the question why.
         Assert.Equal("2000\n", await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default));
         Assert.Equal("1000\n", await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default));

@@ -35,6 +35,7 @@ internal sealed unsafe class CutFixture : IDisposable
             ToOffset = 2_000,
             ReadCount = records.Count,
         };
+        cut.MarkPlanned();
         var folded = new long[shardCount];
         for (var index = 0; index < records.Count; index++)
         {

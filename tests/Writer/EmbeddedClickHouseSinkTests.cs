@@ -41,7 +41,8 @@ public sealed class EmbeddedClickHouseSinkTests : IDisposable
         var block = TestBlocks.Make(_schema.Views[0], 1000);
         await using (var sink = await OpenAsync(options))
         {
-            Assert.Equal("exactly once", (await sink.ConnectAsync(default)).Guarantee);
+            var plan = await SchemaPlan.ReadAsync(sink, _schema, options, await sink.ConnectAsync(default), default);
+            Assert.Equal("exactly once, by the names of the last 10000 blocks of each table", plan.Promise.ToString());
             await sink.InsertAsync(block, default);
             await sink.InsertAsync(block, default);
         }
@@ -129,7 +130,7 @@ public sealed class EmbeddedClickHouseSinkTests : IDisposable
 
         Assert.Equal("number\n" + lines, names);
         Assert.Equal(200_000, lines.Count(character => character == '\n'));
-        Assert.Equal("edge_1s\nservice_1m\n", show);
+        Assert.Equal("edge_1s\nservice_1m\nweir_ledger\n", show);
         Assert.Equal(164, insert.Reply.Code);
         Assert.Equal(164, drop.Reply.Code);
         Assert.Equal(395, late.Reply.Code);

@@ -45,6 +45,9 @@ public sealed unsafe class NativeBlockWriter
     /// <summary>The columns in their order.</summary>
     public IReadOnlyList<NativeColumn> Columns { get; }
 
+    /// <summary>Bytes before the first column: the numbers of columns and rows. Known after <see cref="Measure"/>.</summary>
+    public int StartBytes => _startBytes;
+
     /// <summary>The texts of a LowCardinality column, to be filled before <see cref="Measure"/>.</summary>
     public NativeKeys Keys(int column) =>
         _keys[column] ?? throw new ArgumentException($"Column {Columns[column].Name} has no keys.", nameof(column));

@@ -49,4 +49,21 @@ public static partial class WeirLog
         LogLevel.Warning,
         "{CutCount} cuts were not stored; their offsets are not committed and their records will be read again")]
     public static partial void WriterCutsLeft(ILogger logger, long cutCount);
+
+    /// <summary>Rows went to the dead-letter directory. Once for each view and cause.</summary>
+    [LoggerMessage(
+        4009,
+        LogLevel.Error,
+        "Block {Block} was refused (code {Code}): {Message}. Its {RowCount} rows of {RecordCount} records are in {Directory}; {Advice}. "
+        + "Further ones of this view and code are counted only")]
+    public static partial void WriterBlockDeadLettered(
+        ILogger logger, string block, int code, string message, int rowCount, ulong recordCount, string directory, string advice);
+
+    /// <summary>A block may count twice.</summary>
+    [LoggerMessage(
+        4010,
+        LogLevel.Warning,
+        "Block {Block} is sent again {Elapsed} after its first attempt, of which an answer was lost; ClickHouse is relied on to remember it "
+        + "for {Window}, so it may count twice: compare its range with 'weir audit'")]
+    public static partial void WriterBlockUnsure(ILogger logger, string block, TimeSpan elapsed, TimeSpan window);
 }

@@ -30,6 +30,39 @@ public static partial class WeirMeter
     public static readonly MetricDefinition WriterDroppedRecordsTotal = new(
         "weir_writer_dropped_records_total", MetricKind.Counter, "Records that the view lacks because of dropped blocks.", "view");
 
+    /// <summary>Blocks in the dead-letter directory.</summary>
+    public static readonly MetricDefinition WriterDeadLetterBlocksTotal = new(
+        "weir_writer_dead_letter_blocks_total", MetricKind.Counter,
+        "Blocks that ClickHouse refused for ever and that went to dead_letters.directory.", "view");
+
+    /// <summary>Records that one view lacks because of them.</summary>
+    public static readonly MetricDefinition WriterDeadLetterRecordsTotal = new(
+        "weir_writer_dead_letter_records_total", MetricKind.Counter,
+        "Records that the view lacks because of blocks in dead_letters.directory.", "view");
+
+    /// <summary>What the sink promises.</summary>
+    public static readonly MetricDefinition WriterExactlyOnce = new(
+        "weir_writer_exactly_once", MetricKind.Gauge,
+        "1 when a block that is sent again is stored once, by the server's version and the tables' settings; 0 when it may count twice.");
+
+    /// <summary>Blocks found in the ledger.</summary>
+    public static readonly MetricDefinition WriterKnownBlocksTotal = new(
+        "weir_writer_known_blocks_total", MetricKind.Counter,
+        "Blocks that were not sent, because the ledger had them: stored by an earlier owner of the partition.");
+
+    /// <summary>Blocks that may count twice.</summary>
+    public static readonly MetricDefinition WriterUnsureBlocksTotal = new(
+        "weir_writer_unsure_blocks_total", MetricKind.Counter,
+        "Blocks sent again although an answer was lost longer ago than the server surely remembers: they may count twice.");
+
+    /// <summary>Ledger rows.</summary>
+    public static readonly MetricDefinition WriterLedgerRowsTotal = new(
+        "weir_writer_ledger_rows_total", MetricKind.Counter, "Rows of the ledger that ClickHouse has stored.");
+
+    /// <summary>Ledger inserts.</summary>
+    public static readonly MetricDefinition WriterLedgerInsertsTotal = new(
+        "weir_writer_ledger_inserts_total", MetricKind.Counter, "Inserts that stored rows of the ledger.");
+
     /// <summary>Cuts stored whole.</summary>
     public static readonly MetricDefinition WriterCutsTotal = new(
         "weir_writer_cuts_total", MetricKind.Counter, "Cuts whose blocks are all stored.");
@@ -68,7 +101,8 @@ public static partial class WeirMeter
     private static readonly MetricDefinition[] _writer =
     [
         WriterBlocksTotal, WriterRowsTotal, WriterRawBytesTotal, WriterEncodedBytesTotal, WriterDroppedBlocksTotal, WriterDroppedRowsTotal,
-        WriterDroppedRecordsTotal, WriterCutsTotal, WriterStoredRecordsTotal, WriterRetriesTotal, WriterInsertSecondsTotal,
+        WriterDroppedRecordsTotal, WriterDeadLetterBlocksTotal, WriterDeadLetterRecordsTotal, WriterExactlyOnce, WriterKnownBlocksTotal,
+        WriterUnsureBlocksTotal, WriterLedgerRowsTotal, WriterLedgerInsertsTotal, WriterCutsTotal, WriterStoredRecordsTotal, WriterRetriesTotal, WriterInsertSecondsTotal,
         WriterWaitingCuts, WriterWaitingBytes, WriterIsWriting, WriterFreshnessSeconds,
     ];
 }

@@ -68,7 +68,8 @@ internal static class CheckCommand
         try
         {
             await using var store = await backend.OpenStoreAsync(options, cancel);
-            return Describe(store.Description, await store.PlanSchemaAsync(cancel));
+            var plan = await store.PlanSchemaAsync(cancel);
+            return Describe(store.Description, plan); // What the store promises is known when its tables have been read.
         }
         catch (StoreException error) when (error.IsHeld)
         {

@@ -35,7 +35,7 @@ internal interface IWeirBackend
 /// <summary>Either sink, for questions and for its tables. One caller at a time.</summary>
 internal interface IStoreAccess : IAsyncDisposable
 {
-    /// <summary>What it is and what it promises, in one line, such as <c>ClickHouse 26.7 (embedded): exactly once</c>.</summary>
+    /// <summary>What it is, in one line; and what it promises, once <see cref="PlanSchemaAsync"/> has read the tables.</summary>
     string Description { get; }
 
     /// <summary>Compares the tables with what the views need.</summary>

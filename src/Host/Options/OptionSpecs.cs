@@ -79,6 +79,13 @@ internal static class OptionSpecs
             options => options.Writer.Url,
             (options, value) => options with { Writer = options.Writer with { Url = value } });
         yield return Option(
+            "clickhouse.urls",
+            OptionTypes.HttpAddresses(),
+            "HTTP addresses of the replicas of one shard, in the place of clickhouse.url: when one does not take a block, the next is tried. "
+            + "More than one needs replicated tables (macros shard and replica, and a ZooKeeper or Keeper).",
+            options => options.Writer.Urls,
+            (options, value) => options with { Writer = options.Writer with { Urls = value } });
+        yield return Option(
             "clickhouse.embedded",
             OptionTypes.Directory(),
             "Directory of an embedded ClickHouse, in the place of a server. A relative path is relative to the working directory. "
@@ -119,10 +126,32 @@ internal static class OptionSpecs
             (options, value) => options with { Writer = options.Writer with { RequestTimeout = value } });
         yield return Option(
             "clickhouse.on_refused",
-            OptionTypes.Choice(("stop", RefusedBlock.Stop), ("drop", RefusedBlock.Drop)),
-            "When the server refuses a block for good: stop (nothing is lost; weir ends with an error) or drop (counted; weir goes on).",
+            OptionTypes.Choice(("stop", RefusedBlock.Stop), ("drop", RefusedBlock.Drop), ("dead-letter", RefusedBlock.DeadLetter)),
+            "When the server refuses a block for good: stop (nothing is lost; weir ends with an error), dead-letter (it goes to "
+            + "dead_letters.directory, counted; weir goes on) or drop (counted; weir goes on).",
             options => options.Writer.OnRefused,
             (options, value) => options with { Writer = options.Writer with { OnRefused = value } });
+        yield return Option(
+            "clickhouse.fsync",
+            OptionTypes.Switch(),
+            "Tables bring each block and merge to the disk before they acknowledge it (fsync_after_insert and others, set on the tables). "
+            + "Without it a loss of power may undo what was acknowledged shortly before; a crash of a process never does. Not on 18.16. "
+            + "false leaves the settings of existing tables as they are.",
+            options => options.Writer.Fsync,
+            (options, value) => options with { Writer = options.Writer with { Fsync = value } });
+        yield return Option(
+            "dead_letters.directory",
+            OptionTypes.Directory(),
+            "Where blocks go that the server refuses for good, with clickhouse.on_refused: dead-letter. Each is a file of Native bytes named "
+            + "by the block, and one of JSON with the reason.",
+            options => options.Writer.DeadLetterDirectory,
+            (options, value) => options with { Writer = options.Writer with { DeadLetterDirectory = value } });
+        yield return Option(
+            "dead_letters.bytes_max",
+            OptionTypes.Size(1L << 20, 1L << 50),
+            "Bytes in dead_letters.directory above which a further refused block stops weir instead.",
+            options => options.Writer.DeadLetterBytesMax,
+            (options, value) => options with { Writer = options.Writer with { DeadLetterBytesMax = value } });
     }
 
     private static IEnumerable<OptionSpec> Stages()

@@ -99,12 +99,21 @@ internal static class OptionTypes
     public static OptionType<Uri?> HttpAddress() => new(
         "address",
         "http://host:port or https://host:port, without user, password, query or fragment",
-        text => Uri.TryCreate(text, UriKind.Absolute, out var url)
-            && url.Scheme is "http" or "https"
-            && url is { UserInfo: "", Query: "", Fragment: "", Host: not "" }
-                ? new OptionValue<Uri?>(url)
-                : null,
+        text => ReadHttpAddress(text) is { } url ? new OptionValue<Uri?>(url) : null,
         value => value is null ? null : value.OriginalString);
+
+    /// <summary>Addresses of HTTP servers; none when the option is not set.</summary>
+    public static OptionType<IReadOnlyList<Uri>> HttpAddresses() => new(
+        "addresses",
+        "http://host:port or https://host:port, more of them separated by commas, each once",
+        text =>
+        {
+            var urls = text.Split(',').Select(part => ReadHttpAddress(part.Trim())).ToList();
+            return urls.TrueForAll(url => url is not null) && urls.Distinct().Count() == urls.Count
+                ? new OptionValue<IReadOnlyList<Uri>>([.. urls.Select(url => url!)])
+                : null;
+        },
+        value => value.Count == 0 ? null : string.Join(",", value.Select(url => url.OriginalString)));
 
     /// <summary>An address to listen on.</summary>
     public static OptionType<IPEndPoint> ListenAddress() => new(
@@ -116,6 +125,13 @@ internal static class OptionTypes
     /// <summary>The compression words.</summary>
     public static OptionType<BlockCompression> Compression() =>
         Choice(("lz4", BlockCompression.Lz4), ("zstd", BlockCompression.Zstd), ("none", BlockCompression.None));
+
+    private static Uri? ReadHttpAddress(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url)
+        && url.Scheme is "http" or "https"
+        && url is { UserInfo: "", Query: "", Fragment: "", Host: not "" }
+            ? url
+            : null;
 
     private static IPEndPoint? ReadListenAddress(string text)
     {

@@ -1,4 +1,5 @@
 using Weir.Core.Model;
+using Weir.Writer;
 
 namespace Weir.Host.Options;
 
@@ -17,6 +18,7 @@ internal sealed record LoadedOptions(
 internal static class OptionsLoader
 {
     private const string UrlPath = "clickhouse.url";
+    private const string UrlsPath = "clickhouse.urls";
     private const string EmbeddedPath = "clickhouse.embedded";
 
     /// <summary>Reads a configuration.</summary>
@@ -42,11 +44,12 @@ internal static class OptionsLoader
             }
         }
 
-        if (options.Writer.EmbeddedPath is not null)
+        if (options.Writer.EmbeddedPath is not null || options.Writer.Urls.Count > 0)
         {
             options = options with { Writer = options.Writer with { Url = null } };
         }
 
+        CheckDeadLetters(options, issues, origins);
         CheckViews(options, issues);
         CheckDeadLetters(options, issues);
         return new LoadedOptions(options, issues.Errors, issues.Warnings, origins);
@@ -93,21 +96,36 @@ internal static class OptionsLoader
         .Select(spec => spec.Path[..spec.Path.LastIndexOf('.')])
         .Distinct();
 
-    /// <summary>One of the two sinks: given in one place both are an error; otherwise the environment wins over the file.</summary>
+    /// <summary>One of the ways to name the sink: two given in one place are an error; otherwise the environment wins over the file.</summary>
     private static void ChooseSink(ConfigMap root, OptionIssues issues)
     {
-        if (Find(root, UrlPath) is not { } url || Find(root, EmbeddedPath) is not { } embedded)
+        foreach (var (path, other) in new[] { (EmbeddedPath, UrlPath), (EmbeddedPath, UrlsPath), (UrlsPath, UrlPath) })
         {
-            return;
-        }
+            if (Find(root, path) is not { } node || Find(root, other) is not { } otherNode)
+            {
+                continue;
+            }
 
-        if (url.Origin.IsEnvironment == embedded.Origin.IsEnvironment)
-        {
-            issues.Error(EmbeddedPath, embedded.Origin, $"is given together with {UrlPath} ({url.Origin}); allowed: one of the two");
+            if (node.Origin.IsEnvironment == otherNode.Origin.IsEnvironment)
+            {
+                issues.Error(path, node.Origin, $"is given together with {other} ({otherNode.Origin}); allowed: one of the two");
+            }
+            else
+            {
+                var loser = otherNode.Origin.IsEnvironment ? path : other;
+                ((ConfigMap)root.Find("clickhouse")!).Remove(loser["clickhouse.".Length..]);
+            }
         }
-        else
+    }
+
+    private static void CheckDeadLetters(WeirOptions options, OptionIssues issues, Dictionary<string, ConfigOrigin> origins)
+    {
+        if (options.Writer is { OnRefused: RefusedBlock.DeadLetter, DeadLetterDirectory: null })
         {
-            ((ConfigMap)root.Find("clickhouse")!).Remove(url.Origin.IsEnvironment ? "embedded" : "url");
+            issues.Error(
+                "clickhouse.on_refused",
+                origins.GetValueOrDefault("clickhouse.on_refused"),
+                "is dead-letter, but dead_letters.directory is not set; name a directory, or choose stop or drop");
         }
     }
 
