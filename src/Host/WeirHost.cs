@@ -87,7 +87,8 @@ internal sealed class WeirHost : IAsyncDisposable
             format => FlowFormats.Create(format, Schema),
             time,
             logs.CreateLogger("weir.ingest"),
-            Fault);
+            Fault,
+            (partition, from, to) => _writer.IsStoredAsync(partition, from, to, CancellationToken.None));
         _admin = new AdminServer(options.Admin, version, Sources());
     }
 

@@ -46,7 +46,7 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
         _process = Process.Start(start)!;
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        await Poll.UntilAsync("ZooKeeper serves", IsUpAsync);
+        await Eventually.TrueAsync(IsUpAsync, "ZooKeeper serves");
     }
 
     /// <summary>Ends it as a crash does; its data stay.</summary>

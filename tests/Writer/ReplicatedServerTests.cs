@@ -61,10 +61,10 @@ public sealed class ReplicatedServerTests
                 (_, error) => faults.Enqueue(error), new RecordingLogger());
             writer.Start();
             cuts.Enqueue(TestBlocks.MakeFolded(_schema, 0, 1000), 1000);
-            await Poll.UntilAsync("a cut is stored although its answer was lost", () => stored.Count == 1);
+            await Eventually.TrueAsync(() => stored.Count == 1, "a cut is stored although its answer was lost");
             Assert.Equal(1, sink.Target); // The block was sent again to the other replica, which knew it.
             cuts.Enqueue(TestBlocks.MakeFolded(_schema, 1000, 1000), 1000);
-            await Poll.UntilAsync("another one is", () => stored.Count == 2);
+            await Eventually.TrueAsync(() => stored.Count == 2, "another one is");
             await two.KillAsync();
             cuts.Enqueue(TestBlocks.MakeFolded(_schema, 2000, 1000), 1000);
             await writer.DrainAsync(default);
@@ -73,11 +73,11 @@ public sealed class ReplicatedServerTests
             Assert.Equal(3, stored.Count);
             Assert.Equal(0, sink.Target);
             await two.StartAsync(); // It alone had the second cut's blocks when it died: replicas copy from one another later.
-            await Poll.UntilAsync(
-                "the replicas are equal",
+            await Eventually.TrueAsync(
                 async () => await sink.QueryTextAsync("SELECT count() FROM weir_ledger FINAL", "TSV", default) == "6\n"
                     && await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default) == "3000\n"
-                    && await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default) == "3000\n");
+                    && await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default) == "3000\n",
+                "the replicas are equal");
             Assert.Equal("3000\n", await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default));
             Assert.Equal("3000\n", await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default));
             Assert.Equal("6\n", await sink.QueryTextAsync("SELECT count() FROM weir_ledger FINAL", "TSV", default));
