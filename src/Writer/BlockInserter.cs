@@ -286,7 +286,7 @@ internal sealed class BlockInserter(
     private void WriteDeadLetter(BuiltCut built, Block block, in InsertReply reply)
     {
         var deadLetters = _deadLetters ?? throw new BlockRefusedException(
-            block, reply, "clickhouse.on_refused is dead-letter, but dead_letters.directory is not set.");
+            block, reply, "clickhouse.on_refused is dead-letter, but clickhouse.refused_directory is not set.");
         try
         {
             if (!deadLetters.TryWrite(built, block, reply, time.GetUtcNow()))
@@ -294,7 +294,7 @@ internal sealed class BlockInserter(
                 throw new BlockRefusedException(
                     block,
                     reply,
-                    $"It does not go to {options.DeadLetterDirectory} either, which would hold more than dead_letters.bytes_max "
+                    $"It does not go to {options.DeadLetterDirectory} either, which would hold more than clickhouse.refused_directory_max "
                     + $"({options.DeadLetterBytesMax} bytes): mend the table, insert the blocks there, and remove them.");
             }
         }

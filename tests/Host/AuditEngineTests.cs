@@ -73,7 +73,7 @@ public sealed class AuditEngineTests(ClickHouseServer server) : IClassFixture<Cl
             kafka: {ValuesOf(("bootstrap", broker.Bootstrap), ("group", "audited"))}
             clickhouse: {ValuesOf(("url", $"{options.Url}"), ("user", "weir"), ("password", options.Password), ("database", options.Database))}
             """);
-        await MakeTablesAsync(sink, config, options.Database);
+        await MakeTablesAsync(sink, config);
         var bed = new AuditBed(1);
         bed.Rows.Clear();
         for (var partition = 0; partition < 2; partition++)
@@ -132,7 +132,7 @@ public sealed class AuditEngineTests(ClickHouseServer server) : IClassFixture<Cl
 
     private async Task ExactThenDamagedAsync(IBlockSink sink, string config, string database)
     {
-        await MakeTablesAsync(sink, config, database);
+        await MakeTablesAsync(sink, config);
         var bed = new AuditBed(11);
         await InsertAsync(sink, bed.Rows, database);
         await InsertAsync(sink, bed.Rows.Select(row => row with { Version = 2 }), database, hasTables: false); // Written again by a replay.
@@ -160,29 +160,19 @@ public sealed class AuditEngineTests(ClickHouseServer server) : IClassFixture<Cl
         Assert.Contains("\n1 difference\n", _output.ToString(), StringComparison.Ordinal);
     }
 
-    private async Task MakeTablesAsync(IBlockSink sink, string config, string database)
+    private static async Task MakeTablesAsync(IBlockSink sink, string config)
     {
         var loaded = HostConfig.LoadGood(await File.ReadAllTextAsync(config));
         var schema = StreamSchema.Compile(loaded.Options.EffectiveViews);
         var plan = await SchemaPlan.ReadAsync(sink, schema, loaded.Options.Writer, await sink.ConnectAsync(default), default);
         await plan.EnsureAsync(sink, default);
-        await sink.ExecuteAsync(
-            $"""
-            CREATE TABLE IF NOT EXISTS {database}.weir_ledger (topic String, `partition` Int32, from_offset Int64, to_offset Int64, view String,
-            part UInt32, layout UInt32, rows UInt64, records UInt64, packets UInt64, bytes UInt64, days Array(Date), day_records Array(UInt64),
-            day_packets Array(UInt64), day_bytes Array(UInt64), read UInt64, folded UInt64, rejected UInt64, rejected_reasons Array(String),
-            rejected_counts Array(UInt64), late UInt64, dropped UInt64, overwritten UInt64, gap_offsets UInt64, first_event DateTime('UTC'),
-            last_event DateTime('UTC'), process String, version UInt64, stored_at DateTime('UTC'))
-            ENGINE = ReplacingMergeTree(version) ORDER BY (topic, `partition`, from_offset, to_offset, view, part) PARTITION BY tuple()
-            """,
-            default);
     }
 
     private static async Task InsertAsync(IBlockSink sink, IEnumerable<LedgerRow> rows, string database, bool hasTables = true)
     {
         var list = rows.ToList();
         await sink.ExecuteAsync(
-            $"INSERT INTO {database}.weir_ledger VALUES {string.Join(", ", list.Select(LedgerValues))}", default);
+            $"INSERT INTO {database}.weir_ledger ({LedgerColumns}) VALUES {string.Join(", ", list.Select(LedgerValues))}", default);
         foreach (var view in hasTables ? list.Where(row => row.View.Length > 0).GroupBy(row => row.View) : [])
         {
             var hasPackets = view.Key != "ports_1s";
@@ -194,6 +184,11 @@ public sealed class AuditEngineTests(ClickHouseServer server) : IClassFixture<Cl
                 default);
         }
     }
+
+    private const string LedgerColumns =
+        "topic, `partition`, from_offset, to_offset, view, part, layout, rows, records, packets, bytes, days, day_records, day_packets, "
+        + "day_bytes, read, folded, rejected, rejected_reasons, rejected_counts, late, dropped, overwritten, gap_offsets, first_event, "
+        + "last_event, process, version, stored_at";
 
     private static string LedgerValues(LedgerRow row) => string.Create(CultureInfo.InvariantCulture, $"""
         ('{row.Partition.Topic}', {row.Partition.Partition}, {row.FromOffset}, {row.ToOffset}, '{row.View}', {row.Part}, {row.Layout}, 1,

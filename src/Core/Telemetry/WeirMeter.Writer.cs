@@ -33,12 +33,12 @@ public static partial class WeirMeter
     /// <summary>Blocks in the dead-letter directory.</summary>
     public static readonly MetricDefinition WriterDeadLetterBlocksTotal = new(
         "weir_writer_dead_letter_blocks_total", MetricKind.Counter,
-        "Blocks that ClickHouse refused for ever and that went to dead_letters.directory.", "view");
+        "Blocks that ClickHouse refused for ever and that went to clickhouse.refused_directory.", "view");
 
     /// <summary>Records that one view lacks because of them.</summary>
     public static readonly MetricDefinition WriterDeadLetterRecordsTotal = new(
         "weir_writer_dead_letter_records_total", MetricKind.Counter,
-        "Records that the view lacks because of blocks in dead_letters.directory.", "view");
+        "Records that the view lacks because of blocks in clickhouse.refused_directory.", "view");
 
     /// <summary>What the sink promises.</summary>
     public static readonly MetricDefinition WriterExactlyOnce = new(

@@ -128,7 +128,7 @@ internal static class OptionSpecs
             "clickhouse.on_refused",
             OptionTypes.Choice(("stop", RefusedBlock.Stop), ("drop", RefusedBlock.Drop), ("dead-letter", RefusedBlock.DeadLetter)),
             "When the server refuses a block for good: stop (nothing is lost; weir ends with an error), dead-letter (it goes to "
-            + "dead_letters.directory, counted; weir goes on) or drop (counted; weir goes on).",
+            + "clickhouse.refused_directory, counted; weir goes on) or drop (counted; weir goes on).",
             options => options.Writer.OnRefused,
             (options, value) => options with { Writer = options.Writer with { OnRefused = value } });
         yield return Option(
@@ -140,16 +140,16 @@ internal static class OptionSpecs
             options => options.Writer.Fsync,
             (options, value) => options with { Writer = options.Writer with { Fsync = value } });
         yield return Option(
-            "dead_letters.directory",
+            "clickhouse.refused_directory",
             OptionTypes.Directory(),
             "Where blocks go that the server refuses for good, with clickhouse.on_refused: dead-letter. Each is a file of Native bytes named "
             + "by the block, and one of JSON with the reason.",
             options => options.Writer.DeadLetterDirectory,
             (options, value) => options with { Writer = options.Writer with { DeadLetterDirectory = value } });
         yield return Option(
-            "dead_letters.bytes_max",
+            "clickhouse.refused_directory_max",
             OptionTypes.Size(1L << 20, 1L << 50),
-            "Bytes in dead_letters.directory above which a further refused block stops weir instead.",
+            "Bytes in clickhouse.refused_directory above which a further refused block stops weir instead.",
             options => options.Writer.DeadLetterBytesMax,
             (options, value) => options with { Writer = options.Writer with { DeadLetterBytesMax = value } });
     }

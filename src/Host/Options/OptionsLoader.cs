@@ -125,7 +125,7 @@ internal static class OptionsLoader
             issues.Error(
                 "clickhouse.on_refused",
                 origins.GetValueOrDefault("clickhouse.on_refused"),
-                "is dead-letter, but dead_letters.directory is not set; name a directory, or choose stop or drop");
+                "is dead-letter, but clickhouse.refused_directory is not set; name a directory, or choose stop or drop");
         }
     }
 
