@@ -38,12 +38,14 @@ internal static class TestBlocks
     internal static BuiltCut MakeCut(Cut cut, StreamSchema schema) => new(
         cut,
         cut.Account(),
-        [.. schema.Views.Select(view => Make(view, (int)(cut.ToOffset - cut.FromOffset), cut.FromOffset))],
+        cut.Account().FoldedCount == 0
+            ? []
+            : [.. schema.Views.Select(view => Make(view, (int)(cut.ToOffset - cut.FromOffset), cut.FromOffset))],
         [],
         new PiecePool(_budget));
 
     /// <summary>A folded cut of <paramref name="recordCount"/> records.</summary>
-    internal static Cut MakeFolded(StreamSchema schema, long fromOffset, int recordCount)
+    internal static Cut MakeFolded(StreamSchema schema, long fromOffset, int recordCount, bool isReplay = false)
     {
         var cut = new Cut(new PartitionKey("flows", 0), fromOffset, 1, schema.Views.Length, new StringDictionary(100))
         {
@@ -51,6 +53,7 @@ internal static class TestBlocks
             ReadCount = recordCount,
             EventTimeMin = BaseTime,
             EventTimeMax = BaseTime,
+            IsReplay = isReplay,
         };
         cut.CompleteShard(0, recordCount);
         cut.MarkPlanned();

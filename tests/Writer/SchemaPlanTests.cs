@@ -8,6 +8,8 @@ namespace Weir.Tests.Writer;
 
 public sealed class SchemaPlanTests
 {
+    internal static readonly FrozenDictionary<string, string> NoSettings = FrozenDictionary<string, string>.Empty;
+
     private static readonly WriterOptions _options = new();
 
     private static readonly ServerFeatures _modern = new()
@@ -122,6 +124,67 @@ public sealed class SchemaPlanTests
     }
 
     [Fact]
+    public void The_promise_is_that_of_the_tables_as_they_are()
+    {
+        Assert.Equal("exactly once, by the names of the last 10000 blocks of each table", Compare(Good()).Promise.ToString());
+        var off = Good() with { Definition = Good().Definition.Replace("window = 10000", "window = 0", StringComparison.Ordinal) };
+        Assert.Equal(
+            "at least once, because its table peaks remembers no blocks (non_replicated_deduplication_window is 0)",
+            Compare(off).Promise.ToString());
+        Assert.True(Compare(off).IsUpToDate); // The operator's choice; it is said, not changed.
+        var absent = Good() with { Definition = "SummingMergeTree ORDER BY time TTL time + toIntervalSecond(259200) SETTINGS index_granularity = 8192" };
+        Assert.True(Compare(absent).Promise.IsExactlyOnce); // The start sets it.
+        Assert.Contains("MODIFY SETTING non_replicated_deduplication_window = 10000", Assert.Single(Compare(absent).Steps).Statement, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Replicated_tables_of_a_new_server_remember_for_longer_than_its_hour()
+    {
+        var features = _modern with
+        {
+            IsReplicated = true,
+            TableSettings = new Dictionary<string, string>
+            {
+                ["replicated_deduplication_window"] = "10000",
+                ["replicated_deduplication_window_seconds"] = "3600",
+            }.ToFrozenDictionary(),
+        };
+        var made = SchemaPlan.Make(TestBlocks.Schema, _options, features, existing: null);
+        var found = new TableState(
+            "edge_1s", "ReplicatedSummingMergeTree", "dst_addr, dst_port, proto, src_addr, exporter, time", "toYYYYMMDD(time)",
+            "ReplicatedSummingMergeTree('x', 'y') ORDER BY time SETTINGS replicated_deduplication_window_seconds = 600, index_granularity = 8192",
+            made.Tables[0].Columns);
+        var own = SchemaPlan.Make(TestBlocks.Schema, _options, features, new Dictionary<string, TableState> { ["edge_1s"] = found });
+
+        Assert.Equal("exactly once, by the names of the last 10000 blocks of each table within 7 days", made.Promise.ToString());
+        Assert.Equal(TimeSpan.FromDays(7), made.Promise.Window);
+        Assert.Equal(TimeSpan.FromMinutes(10), own.Promise.Window);
+    }
+
+    [Fact]
+    public void Several_servers_of_plain_tables_are_a_problem_in_words()
+    {
+        var options = _options with { Url = null, Urls = [new Uri("http://a:8123"), new Uri("http://b:8123")] };
+
+        var plain = SchemaPlan.Make(TestBlocks.Schema, options, _modern, existing: null);
+        var replicated = SchemaPlan.Make(TestBlocks.Schema, options, _modern with { IsReplicated = true }, existing: null);
+
+        Assert.Contains("clickhouse.urls names 2 servers, but edge_1s is not replicated", Assert.Single(plain.Problems), StringComparison.Ordinal);
+        Assert.Empty(replicated.Problems);
+    }
+
+    [Fact]
+    public void A_ledger_of_another_kind_is_a_problem_and_a_missing_column_is_added()
+    {
+        var kind = Compare(Good(), GoodLedger() with { Engine = "MergeTree" });
+        var column = Compare(Good(), GoodLedger() with { Columns = [.. LedgerTable.Columns.Where(column => column.Name != "refused")] });
+
+        Assert.Contains("weir_ledger is a MergeTree", Assert.Single(kind.Problems), StringComparison.Ordinal);
+        Assert.Contains("ADD COLUMN `refused` LowCardinality(String)", Assert.Single(column.Steps).Statement, StringComparison.Ordinal);
+        Assert.True(column.IsUsable);
+    }
+
+    [Fact]
     public void Names_with_quotes_stay_names()
     {
         Assert.Equal(@"`a\`b\\c`", SqlText.Name(@"a`b\c"));
@@ -145,13 +208,13 @@ public sealed class SchemaPlanTests
         "ReplacingMergeTree(version) ORDER BY (topic) SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192",
         LedgerTable.Columns);
 
-    private static SchemaPlan Compare(TableState state)
+    private static SchemaPlan Compare(TableState state, TableState? ledger = null)
     {
         var view = new ViewDefinition("peaks", 1, [StandardSchema.Proto], [StandardSchema.Records, StandardSchema.Packets], ["proto"]);
         return SchemaPlan.Make(StreamSchema.Compile([view]), _options, _modern, new Dictionary<string, TableState>
         {
             ["peaks"] = state,
-            [LedgerTable.Name] = GoodLedger(),
+            [LedgerTable.Name] = ledger ?? GoodLedger(),
         });
     }
 }
