@@ -19,6 +19,7 @@ public sealed class ReplicatedServerTests
         await using var keeper = new ZooKeeperServer();
         await keeper.StartAsync();
         var server = ClickHouseServer.NewReplica(keeper.Port, "one");
+        await using var ending = new Ending(server);
         await server.StartAsync();
         var options = server.NewOptions() with { Retention = new Dictionary<int, TimeSpan>() };
         await using (var sink = new ClickHouseHttpSink(options, TimeProvider.System))
@@ -39,8 +40,6 @@ public sealed class ReplicatedServerTests
             Assert.Equal("2000\n", await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default));
             await AssertBuiltBlocksAsync(sink, options);
         }
-
-        await server.DisposeAsync();
     }
 
     [RealPartFact(RealPart.ClickHouseServer, RealPart.ZooKeeper)]
@@ -49,6 +48,7 @@ public sealed class ReplicatedServerTests
         await using var keeper = new ZooKeeperServer();
         await keeper.StartAsync();
         var (one, two) = (ClickHouseServer.NewReplica(keeper.Port, "one"), ClickHouseServer.NewReplica(keeper.Port, "two"));
+        await using var ending = new Ending(one, two);
         await Task.WhenAll(one.StartAsync(), two.StartAsync());
         await using (var proxy = new AnswerCuttingProxy(one.Port, answersToLose: 2))
         {
@@ -78,13 +78,9 @@ public sealed class ReplicatedServerTests
                 async () => await sink.QueryTextAsync("SELECT count() FROM weir_ledger FINAL", "TSV", default) == "6\n"
                     && await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default) == "3000\n"
                     && await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default) == "3000\n");
-            Assert.Equal("3000\n", await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default));
             Assert.Equal("3000\n", await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default));
             Assert.Equal("6\n", await sink.QueryTextAsync("SELECT count() FROM weir_ledger FINAL", "TSV", default));
         }
-
-        await one.DisposeAsync();
-        await two.DisposeAsync();
     }
 
     private static async Task AssertBuiltBlocksAsync(ClickHouseHttpSink sink, WriterOptions options)
@@ -103,6 +99,18 @@ public sealed class ReplicatedServerTests
             Assert.Equal("5000\n", after);
             Assert.Equal(compression == BlockCompression.None ? "2000\n" : "5000\n", before);
             Assert.Equal("0\n", names);
+        }
+    }
+
+    /// <summary>Ends servers that no fixture ends, also after a failure.</summary>
+    private sealed class Ending(params ClickHouseServer[] servers) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var server in servers)
+            {
+                await server.DisposeAsync();
+            }
         }
     }
 }
