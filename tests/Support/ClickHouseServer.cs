@@ -32,7 +32,8 @@ public sealed class ClickHouseServer : IAsyncLifetime
     {
         _replication = $"""
             <zookeeper><node><host>127.0.0.1</host><port>{zooKeeperPort}</port></node><session_timeout_ms>3000</session_timeout_ms></zookeeper>
-            <interserver_http_port>{FreePort()}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
+            <tcp_port>{FreePort()}</tcp_port><interserver_http_port>{FreePort()}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
+            <merge_tree><zookeeper_session_expiration_check_period>1</zookeeper_session_expiration_check_period></merge_tree>
             <macros><shard>1</shard><replica>{replica}</replica></macros>
             """,
     };

@@ -6,16 +6,16 @@ namespace Weir.Tests.Support;
 /// <summary>Waits for something that a real thread, process or server does. The only place where tests wait for real time.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(5);
 
     // Asking another process costs more than looking at a field.
     private static readonly TimeSpan _asyncPollInterval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Returns as soon as <paramref name="condition"/> holds; fails the test when it does not within <paramref name="deadline"/> (30 s).</summary>
+    /// <summary>Returns as soon as <paramref name="condition"/> holds; fails the test when it does not within <paramref name="deadline"/> (90 s).</summary>
     /// <param name="condition">Asked every few milliseconds.</param>
     /// <param name="what">What was waited for.</param>
-    /// <param name="deadline">How long to wait; 30 s by default.</param>
+    /// <param name="deadline">How long to wait; 90 s by default.</param>
     public static void True(Func<bool> condition, string what, TimeSpan? deadline = null) => True(condition, () => what, deadline);
 
     /// <inheritdoc cref="True(Func{bool}, string, TimeSpan?)"/>

@@ -110,9 +110,9 @@ public sealed class LedgerTests(ClickHouseServer server) : IClassFixture<ClickHo
                 "TSV",
                 default));
         Assert.Equal(
-            "\t0\t10\t0\t10\t['truncated','port_out_of_range']\t[3,7]\t4\t1970-01-01 00:00:00\t[]\n",
+            "\t0\t10\t0\t10\t['truncated','port_out_of_range']\t[3,7]\t4\t0\t[]\n",
             await sink.QueryTextAsync(
-                "SELECT view, rows, read, folded, rejected, rejected_reasons, rejected_counts, gap_offsets, first_event, days "
+                "SELECT view, rows, read, folded, rejected, rejected_reasons, rejected_counts, gap_offsets, toUInt32(first_event), days "
                 + "FROM weir_ledger FINAL WHERE from_offset = 5000",
                 "TSV",
                 default));
