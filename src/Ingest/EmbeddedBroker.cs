@@ -21,6 +21,10 @@ public sealed unsafe class EmbeddedBroker : IDisposable
     private const int ErrorTextBytes = 512;
     private const int BrokerId = 1;
 
+    // With the newer group protocol the broker decides how soon a dead member is found. Here nobody waits for long.
+    private const int ConsumerSessionTimeoutMs = 3000;
+    private const int ConsumerHeartbeatIntervalMs = 300;
+
     private readonly nint _client;
     private readonly nint _cluster;
     private bool _isDisposed;
@@ -62,6 +66,8 @@ public sealed unsafe class EmbeddedBroker : IDisposable
 
         var broker = new EmbeddedBroker(client, cluster);
         KafkaNative.MockGroupInitialRebalanceDelay(cluster, (int)(rebalanceDelay ?? TimeSpan.FromMilliseconds(100)).TotalMilliseconds);
+        KafkaNative.MockSetGroupConsumerSessionTimeout(cluster, ConsumerSessionTimeoutMs);
+        KafkaNative.MockSetGroupConsumerHeartbeatInterval(cluster, ConsumerHeartbeatIntervalMs);
         try
         {
             foreach (var (topic, partitionCount) in topics)

@@ -6,6 +6,9 @@ namespace Weir.Tests.EndToEnd;
 /// <summary>A broker process, a directory, and the configurations of the <c>weir run</c> processes of one test; all gone with it.</summary>
 internal sealed class PipelineBed : IDisposable
 {
+    /// <summary>Properties of librdkafka by which members come and go fast.</summary>
+    private const string FastGroup = "session.timeout.ms: 3000, heartbeat.interval.ms: 200";
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("weir-e2e-");
     private readonly List<WeirRun> _runs = [];
     private readonly Dictionary<(string Topic, int Partition), long> _produced = [];
@@ -75,7 +78,9 @@ internal sealed class PipelineBed : IDisposable
     /// <param name="topics">Such as flows: weir.</param>
     /// <param name="group">The consumer group.</param>
     /// <param name="more">Further sections.</param>
-    public string Configure(string clickHouse, (string Topic, string Format)[] topics, string group = "e2e", string more = "")
+    /// <param name="groupOptions">How the process is a member of its group.</param>
+    public string Configure(
+        string clickHouse, (string Topic, string Format)[] topics, string group = "e2e", string more = "", string groupOptions = FastGroup)
     {
         var path = Path.Combine(_directory.FullName, $"weir-{++_configCount}.yaml");
         File.WriteAllText(path, $$"""
@@ -83,7 +88,7 @@ internal sealed class PipelineBed : IDisposable
               bootstrap: {{Kafka.Bootstrap}}
               group: {{group}}
               topics: [ {{string.Join(", ", topics.Select(topic => $"{{ name: {topic.Topic}, format: {topic.Format} }}"))}} ]
-              options: { fetch.wait.max.ms: 10, session.timeout.ms: 3000, heartbeat.interval.ms: 200 }
+              options: { fetch.wait.max.ms: 10, {{groupOptions}} }
             clickhouse: { {{clickHouse}} }
             flush: { interval: 500ms }
             admin: { listen: "127.0.0.1:0" }
