@@ -113,7 +113,7 @@ public sealed class BlockInserterTests : IDisposable
 
         var error = await Assert.ThrowsAsync<BlockRefusedException>(() => NewInserter(options, out _).InsertAsync(second, default));
 
-        Assert.Contains("dead_letters.bytes_max", error.Message, StringComparison.Ordinal);
+        Assert.Contains("clickhouse.refused_directory_max", error.Message, StringComparison.Ordinal);
         Assert.Equal(2, Directory.GetFiles(_directory).Length);
         _sink.Replies.Enqueue(_refused);
         Assert.True(await NewInserter(options, out _).InsertAsync(first, default)); // The same block replaces itself.
