@@ -53,7 +53,7 @@ public sealed unsafe class EmbeddedBroker : IDisposable
             throw new InvalidOperationException($"The embedded broker did not start: {ErrorText(error)}.");
         }
 
-        var cluster = KafkaNative.MockClusterNew(client, brokerCount: 1);
+        var cluster = SignalMask.WithoutSignals(() => KafkaNative.MockClusterNew(client, brokerCount: 1));
         if (cluster == 0)
         {
             KafkaNative.ClientDestroy(client);
@@ -116,6 +116,13 @@ public sealed unsafe class EmbeddedBroker : IDisposable
 
     /// <summary>Opens the port again.</summary>
     internal void SetUp() => ThrowIfRefused(KafkaNative.MockBrokerSetUp(_cluster, BrokerId), "coming up");
+
+    /// <summary>Sets what the broker decides for members of <c>group.protocol=consumer</c>: how long one may be silent, and its heartbeat.</summary>
+    internal void SetConsumerSession(TimeSpan timeout, TimeSpan heartbeatInterval)
+    {
+        KafkaNative.MockGroupConsumerSessionTimeout(_cluster, (int)timeout.TotalMilliseconds);
+        KafkaNative.MockGroupConsumerHeartbeatInterval(_cluster, (int)heartbeatInterval.TotalMilliseconds);
+    }
 
     /// <summary>Makes each answer take <paramref name="roundTrip"/>.</summary>
     internal void SetRoundTrip(TimeSpan roundTrip) =>
