@@ -1,3 +1,4 @@
+using Weir.Core.Faults;
 using Weir.Core.Model;
 using Weir.Core.Telemetry;
 using Weir.Host.Audit;
@@ -17,7 +18,7 @@ internal sealed class WeirBackend : IWeirBackend
         var options = loaded.Options;
         using var logs = WeirLogging.Create(options.Log, context.HasColour);
         var logger = logs.CreateLogger("weir");
-        await using var host = WeirHost.Create(options, WeirProgram.Version, logs, TimeProvider.System);
+        await using var host = WeirHost.Create(options, WeirProgram.Version, logs, FaultClock.OfProcess());
         await host.StartAsync(shutdown.Token);
         await Task.WhenAny(shutdown.WaitAsync(), host.Faulted);
         if (!host.Faulted.IsCompleted)
@@ -39,7 +40,8 @@ internal sealed class WeirBackend : IWeirBackend
     {
         try
         {
-            return new RunningBroker(EmbeddedBroker.Start(topics.ToDictionary(topic => topic.Name, topic => topic.PartitionCount)));
+            var broker = EmbeddedBroker.Start(topics.ToDictionary(topic => topic.Name, topic => topic.PartitionCount));
+            return new RunningBroker(broker, BrokerFaults.OfProcess(broker));
         }
         catch (InvalidOperationException error)
         {
@@ -60,10 +62,14 @@ internal sealed class WeirBackend : IWeirBackend
     public async Task<IStoreAccess> OpenStoreAsync(WeirOptions options, CancellationToken cancel) =>
         await SinkStore.OpenAsync(options, cancel);
 
-    private sealed class RunningBroker(EmbeddedBroker broker) : IRunningBroker
+    private sealed class RunningBroker(EmbeddedBroker broker, BrokerFaults? faults) : IRunningBroker
     {
         public string Bootstrap => broker.Bootstrap;
 
-        public void Dispose() => broker.Dispose();
+        public void Dispose()
+        {
+            faults?.Dispose();
+            broker.Dispose();
+        }
     }
 }

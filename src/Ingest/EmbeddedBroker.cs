@@ -22,8 +22,8 @@ public sealed unsafe class EmbeddedBroker : IDisposable
     private const int BrokerId = 1;
 
     // With the newer group protocol the broker decides how soon a dead member is found. Here nobody waits for long.
-    private const int ConsumerSessionTimeoutMs = 3000;
-    private const int ConsumerHeartbeatIntervalMs = 300;
+    private static readonly TimeSpan _consumerSessionTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _consumerHeartbeatInterval = TimeSpan.FromMilliseconds(300);
 
     private readonly nint _client;
     private readonly nint _cluster;
@@ -57,7 +57,7 @@ public sealed unsafe class EmbeddedBroker : IDisposable
             throw new InvalidOperationException($"The embedded broker did not start: {ErrorText(error)}.");
         }
 
-        var cluster = KafkaNative.MockClusterNew(client, brokerCount: 1);
+        var cluster = SignalMask.WithoutSignals(() => KafkaNative.MockClusterNew(client, brokerCount: 1));
         if (cluster == 0)
         {
             KafkaNative.ClientDestroy(client);
@@ -66,8 +66,7 @@ public sealed unsafe class EmbeddedBroker : IDisposable
 
         var broker = new EmbeddedBroker(client, cluster);
         KafkaNative.MockGroupInitialRebalanceDelay(cluster, (int)(rebalanceDelay ?? TimeSpan.FromMilliseconds(100)).TotalMilliseconds);
-        KafkaNative.MockSetGroupConsumerSessionTimeout(cluster, ConsumerSessionTimeoutMs);
-        KafkaNative.MockSetGroupConsumerHeartbeatInterval(cluster, ConsumerHeartbeatIntervalMs);
+        broker.SetConsumerSession(_consumerSessionTimeout, _consumerHeartbeatInterval);
         try
         {
             foreach (var (topic, partitionCount) in topics)
@@ -122,6 +121,13 @@ public sealed unsafe class EmbeddedBroker : IDisposable
 
     /// <summary>Opens the port again.</summary>
     internal void SetUp() => ThrowIfRefused(KafkaNative.MockBrokerSetUp(_cluster, BrokerId), "coming up");
+
+    /// <summary>Sets what the broker decides for members of <c>group.protocol=consumer</c>: how long one may be silent, and its heartbeat.</summary>
+    internal void SetConsumerSession(TimeSpan timeout, TimeSpan heartbeatInterval)
+    {
+        KafkaNative.MockGroupConsumerSessionTimeout(_cluster, (int)timeout.TotalMilliseconds);
+        KafkaNative.MockGroupConsumerHeartbeatInterval(_cluster, (int)heartbeatInterval.TotalMilliseconds);
+    }
 
     /// <summary>Makes each answer take <paramref name="roundTrip"/>.</summary>
     internal void SetRoundTrip(TimeSpan roundTrip) =>

@@ -139,10 +139,10 @@ internal static unsafe partial class KafkaNative
     internal static partial void MockGroupInitialRebalanceDelay(nint cluster, int delayMs);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_set_group_consumer_session_timeout_ms")]
-    internal static partial void MockSetGroupConsumerSessionTimeout(nint cluster, int timeoutMs);
+    internal static partial void MockGroupConsumerSessionTimeout(nint cluster, int timeoutMs);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_set_group_consumer_heartbeat_interval_ms")]
-    internal static partial void MockSetGroupConsumerHeartbeatInterval(nint cluster, int intervalMs);
+    internal static partial void MockGroupConsumerHeartbeatInterval(nint cluster, int intervalMs);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mock_push_request_errors_array")]
     internal static partial void MockPushRequestErrors(nint cluster, short apiKey, nuint count, int* errors);

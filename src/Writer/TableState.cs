@@ -27,16 +27,16 @@ public sealed record TableState(
             return null;
         }
 
-        var columns = (await sink.QueryRowsAsync(
-                $"SELECT table, name, type FROM system.columns WHERE database = {name}", cancel).ConfigureAwait(false))
-            .ToLookup(row => row[0], row => new ColumnState(row[1], row[2]));
-
-        // A definition may hold newlines or tabs, in a comment of the operator's: they are not ours to compare.
+        // Tables first: one that another process makes between the two questions is then unknown, and not known without columns. A
+        // definition may hold newlines or tabs, in a comment of the operator's: they are not ours to compare.
         var tables = await sink.QueryRowsAsync(
             "SELECT name, engine, sorting_key, partition_key, replaceRegexpAll(engine_full, '[\\t\\n]', ' ') "
             + $"FROM system.tables WHERE database = {name}",
             cancel).ConfigureAwait(false);
-        return tables.ToDictionary(
+        var columns = (await sink.QueryRowsAsync(
+                $"SELECT table, name, type FROM system.columns WHERE database = {name}", cancel).ConfigureAwait(false))
+            .ToLookup(row => row[0], row => new ColumnState(row[1], row[2]));
+        return tables.Where(row => columns.Contains(row[0])).ToDictionary(
             row => row[0], row => new TableState(row[0], row[1], row[2], row[3], row[4], [.. columns[row[0]]]));
     }
 }

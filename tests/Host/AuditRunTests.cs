@@ -11,7 +11,7 @@ namespace Weir.Tests.Host;
 public class AuditRunTests
 {
     private const string Ledger =
-        "flows\t0\t0\t10\tedge_1m\t0\t1\t5\t0\t0\t20700\t5\t0\t0\t5\t5\t0\t0\t0\t0\t\t\t0\t1788480000\t1788480001\t1\t1788480002\n";
+        "flows\t0\t0\t10\tedge_1m\t0\t1\t5\t0\t0\t20700\t5\t0\t0\t5\t5\t0\t0\t0\t0\t\t\t0\t1788480000\t1788480001\t1\t1788480002\t0\n";
 
     private static readonly PartitionKey _key = new("flows", 0);
 

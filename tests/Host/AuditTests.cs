@@ -171,6 +171,31 @@ public class AuditTests
         Assert.False(more.Views.Single(other => other.Name == view).IsEqual);
     }
 
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void A_refused_block_is_a_named_loss_of_its_view_until_somebody_inserts_it(int seed)
+    {
+        var bed = new AuditBed(seed);
+        var whole = bed.Tables;
+        var index = bed.Rows.IndexOf(bed.Pick(bed.Rows.FindAll(row => row.View.Length > 0)));
+        var refused = bed.Rows[index] = bed.Rows[index] with { IsRefused = true };
+        bed.Tables = AuditBed.SumTables(bed.Rows.Where(row => !row.IsRefused));
+        var report = bed.Audit();
+        bed.Tables = whole;
+        var mended = bed.Audit();
+        bed.AddToTable(refused.View, refused.Days[0].Day, 1);
+
+        AssertOnly(report);
+        var view = report.Views.Single(view => view.Name == refused.View);
+        Assert.Equal((1, refused.Sums.Records, 0UL), (view.RefusedBlockCount, view.RefusedRecords, view.MendedRecords));
+        Assert.All(report.Views.Where(other => other != view), other => Assert.Equal((0, 0UL), (other.RefusedBlockCount, other.RefusedRecords)));
+        Assert.Empty(report.Notes);
+        AssertOnly(mended);
+        Assert.Equal(refused.Sums.Records, mended.Views.Single(view => view.Name == refused.View).MendedRecords);
+        Assert.Contains("of refused blocks have been inserted since", Assert.Single(mended.Notes), StringComparison.Ordinal);
+        AssertOnly(bed.Audit(), days: 1);
+    }
+
     [Fact]
     public void Days_of_a_block_that_do_not_add_up_are_a_problem_and_a_difference()
     {

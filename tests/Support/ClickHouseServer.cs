@@ -86,6 +86,13 @@ public sealed class ClickHouseServer : IAsyncLifetime
         await _process.WaitForExitAsync();
     }
 
+    /// <summary>Sends a signal by its name, such as STOP.</summary>
+    internal void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", _process!.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
     /// <summary>Runs SQL as the administrator and returns the result.</summary>
     public async Task<string> RunAsync(string sql)
     {

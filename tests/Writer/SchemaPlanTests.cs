@@ -50,6 +50,18 @@ public sealed class SchemaPlanTests
     }
 
     [Fact]
+    public async Task A_table_that_another_process_makes_meanwhile_is_not_one_without_columns()
+    {
+        await using var sink = new MakingSink();
+
+        var plan = await SchemaPlan.ReadAsync(sink, TestBlocks.Schema, _options, _modern, default);
+
+        Assert.True(sink.IsMade);
+        Assert.Empty(plan.Problems);
+        Assert.All(plan.Steps, step => Assert.Equal(SchemaStepKind.Create, step.Kind));
+    }
+
+    [Fact]
     public void An_old_server_gets_no_ttl_no_window_and_addresses_as_fixed_strings()
     {
         var statement = SchemaPlan.Make(TestBlocks.Schema, _options, _old, existing: null).Steps[1].Statement;
@@ -216,5 +228,38 @@ public sealed class SchemaPlanTests
             ["peaks"] = state,
             [LedgerTable.Name] = ledger ?? GoodLedger(),
         });
+    }
+
+    /// <summary>A server with a database and no table, until the first question about tables or columns is answered.</summary>
+    private sealed class MakingSink : IBlockSink
+    {
+        internal bool IsMade { get; private set; }
+
+        public string Description => "making";
+
+        public Task<ServerFeatures> ConnectAsync(CancellationToken cancel) => Task.FromResult(_modern);
+
+        public Task<InsertReply> InsertAsync(Block block, CancellationToken cancel) => throw new NotSupportedException();
+
+        public Task<InsertReply> InsertRowsAsync(
+            string table, IReadOnlyList<string> columns, string format, ReadOnlyMemory<byte> rows, CancellationToken cancel) =>
+            throw new NotSupportedException();
+
+        public async Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel)
+        {
+            var (answer, isOfTables) = sql switch
+            {
+                _ when sql.Contains("system.databases", StringComparison.Ordinal) => ("weir\n", false),
+                _ when !IsMade => ("", true),
+                _ when sql.Contains("system.columns", StringComparison.Ordinal) => ("weir_ledger\ttopic\tString\n", true),
+                _ => ("weir_ledger\tReplacingMergeTree\ttopic\t\tReplacingMergeTree(version)\n", true),
+            };
+            IsMade |= isOfTables;
+            await output.WriteAsync(System.Text.Encoding.UTF8.GetBytes(answer), cancel);
+        }
+
+        public Task ExecuteAsync(string statement, CancellationToken cancel) => throw new NotSupportedException();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

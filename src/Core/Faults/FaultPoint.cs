@@ -43,11 +43,11 @@ public static class FaultPoint
         }
     }
 
-    /// <summary>Reads <c>NAME</c> or <c>NAME:N</c>; null for nothing.</summary>
+    /// <summary>Reads <c>NAME</c> or <c>NAME:N</c>; null for nothing, and for a fault of the clock (<see cref="FaultClock"/>).</summary>
     /// <exception cref="FormatException">N is not a number from 1.</exception>
     internal static (string Name, int Hits)? Parse(string? text)
     {
-        if (string.IsNullOrEmpty(text))
+        if (string.IsNullOrEmpty(text) || text.StartsWith(FaultClock.Prefix, StringComparison.Ordinal))
         {
             return null;
         }

@@ -42,6 +42,12 @@ internal static class AuditOutput
             output.WriteLine($"named gaps: {AuditWords.Count(report.GapOffsetCount, "message")} that the broker no longer had");
         }
 
+        foreach (var view in report.Views.Where(view => view.RefusedRecords > 0))
+        {
+            output.WriteLine($"refused: {AuditWords.Count(view.RefusedRecords, "record")} of {view.Name}, in "
+                + $"{AuditWords.Count(view.RefusedBlockCount, "block")} that ClickHouse did not take; see clickhouse.refused_directory");
+        }
+
         foreach (var view in report.Views)
         {
             output.WriteLine($"{view.Name}: {AuditWords.Count(view.Table.Records, "record")}, "
@@ -73,6 +79,7 @@ internal static class AuditOutput
                 ["late"] = report.Account.LateCount,
                 ["dropped"] = report.Account.DroppedCount,
                 ["overwritten"] = report.Account.OverwrittenCount,
+                ["refused"] = report.Views.Aggregate(0UL, (sum, view) => sum + view.RefusedRecords),
             },
             ["rejected_by_reason"] = new JsonObject(Reasons(report).Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
             ["gap_offsets"] = report.GapOffsetCount,
@@ -113,6 +120,7 @@ internal static class AuditOutput
             ["packets"] = view.Ledger.Packets,
             ["bytes"] = view.Ledger.Bytes,
         },
+        ["refused"] = new JsonObject { ["blocks"] = view.RefusedBlockCount, ["records"] = view.RefusedRecords },
         ["set_apart"] = new JsonObject { ["days"] = view.SetApartDays, ["records"] = view.SetApartRecords },
         ["differences"] = Json(view.Differences),
     };

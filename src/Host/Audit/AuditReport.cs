@@ -86,6 +86,15 @@ internal sealed record ViewFinding(
     int SetApartDays,
     bool IsAhead)
 {
+    /// <summary>Blocks that ClickHouse refused for ever.</summary>
+    public long RefusedBlockCount { get; init; }
+
+    /// <summary>Records of such blocks that the table does not have: a named loss of this view.</summary>
+    public ulong RefusedRecords { get; init; }
+
+    /// <summary>Records of such blocks that the table has all the same: somebody has inserted them since.</summary>
+    public ulong MendedRecords { get; init; }
+
     /// <summary>True when table and ledger agree, days past their retention aside.</summary>
     public bool IsEqual => Differences.Count == 0;
 }

@@ -13,6 +13,8 @@ internal sealed class LedgerAuditor
     private readonly Findings _findings = new();
     private readonly Dictionary<PartitionKey, PartitionTiling> _tilings = [];
     private readonly Dictionary<string, Dictionary<int, MeterSums>> _sumsByView = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dictionary<int, MeterSums>> _refusedByView = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _refusedBlocks = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _reasons = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, (long Cuts, long Records)> _addedLater = new(StringComparer.Ordinal);
     private readonly List<LedgerRow> _cut = [];
@@ -97,7 +99,10 @@ internal sealed class LedgerAuditor
 
         var views = _scope.Views.Select(view => TableComparison.Compare(
             view,
-            _sumsByView.TryGetValue(view.Name, out var sums) ? sums : new Dictionary<int, MeterSums>(),
+            new LedgerSums(
+                _sumsByView.GetValueOrDefault(view.Name) ?? [],
+                _refusedByView.GetValueOrDefault(view.Name) ?? [],
+                _refusedBlocks.GetValueOrDefault(view.Name)),
             tables.TryGetValue(view.Name, out var table) ? table : new Dictionary<int, MeterSums>(),
             _scope)).ToList();
         AddNotes(inFlight, views);
@@ -179,9 +184,15 @@ internal sealed class LedgerAuditor
 
     private void AddSums(LedgerRow row)
     {
-        if (!_sumsByView.TryGetValue(row.View, out var days))
+        var sumsByView = row.IsRefused ? _refusedByView : _sumsByView;
+        if (row.IsRefused)
         {
-            _sumsByView[row.View] = days = [];
+            CollectionsMarshal.GetValueRefOrAddDefault(_refusedBlocks, row.View, out _)++;
+        }
+
+        if (!sumsByView.TryGetValue(row.View, out var days))
+        {
+            sumsByView[row.View] = days = [];
         }
 
         foreach (var day in row.Days)
@@ -202,6 +213,12 @@ internal sealed class LedgerAuditor
             _findings.AddNote(
                 $"{view} has no block for {AuditWords.Count(cuts, "cut")} ({AuditWords.Count(records, "record")}) stored before its "
                 + $"first one, {AuditWords.Time(_scope.ViewsSince[view])} UTC: it was added to the configuration then");
+        }
+
+        foreach (var view in views.Where(view => view.MendedRecords > 0))
+        {
+            _findings.AddNote(
+                $"{view.Name}: {AuditWords.Count(view.MendedRecords, "record")} of refused blocks have been inserted since: the table has them");
         }
 
         foreach (var view in views.Where(view => view.SetApartDays > 0))

@@ -25,7 +25,7 @@ internal sealed class LedgerQueries(IStoreQuestions store)
         + "arrayStringConcat(arrayMap(x -> toString(x), day_bytes), ','), "
         + "read, folded, rejected, late, dropped, overwritten, "
         + "arrayStringConcat(rejected_reasons, ','), arrayStringConcat(arrayMap(x -> toString(x), rejected_counts), ','), "
-        + "gap_offsets, toUInt32(first_event), toUInt32(last_event), version, toUInt32(stored_at)";
+        + "gap_offsets, toUInt32(first_event), toUInt32(last_event), version, toUInt32(stored_at), refused != ''";
 
     /// <summary>The tables of the database.</summary>
     public async Task<HashSet<string>> ReadTablesAsync(CancellationToken cancel) =>
@@ -149,6 +149,7 @@ internal sealed class LedgerQueries(IStoreQuestions store)
         LastEvent = (uint)Number(row[24]),
         Version = Unsigned(row[25]),
         StoredAt = (uint)Number(row[26]),
+        IsRefused = row[27] == "1",
     };
 
     private static List<DaySums> ParseDays(string days, string records, string packets, string bytes)

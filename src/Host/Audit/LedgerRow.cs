@@ -24,6 +24,9 @@ internal sealed record LedgerRow
     /// <summary>Version of the layout that the block was made by.</summary>
     public int Layout { get; init; } = BlockName.LayoutVersion;
 
+    /// <summary>True for a block that its table does not have, because ClickHouse refused it for ever: a named loss.</summary>
+    public bool IsRefused { get; init; }
+
     /// <summary>Sums of the block.</summary>
     public MeterSums Sums { get; init; }
 
