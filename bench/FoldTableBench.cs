@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
@@ -9,24 +10,35 @@ using Weir.Core.Model;
 namespace Weir.Bench;
 
 /// <summary>The fold table and the best that the library offers: a dictionary of struct keys whose values are folded by reference.</summary>
-/// <remarks>Key 48 B, 11 sums, tag sets drawn from a zipf law of 1.1, all of them known before the measurement.</remarks>
+/// <remarks>
+/// Key 48 B, 11 sums. The records of a chunk are written before each fold, as a decoder does, and only the fold is timed, in
+/// processor time of the thread. Both sides fold the same draws in the same turn; the sums of meter 0 are compared at the end.
+/// </remarks>
 [MemoryDiagnoser]
 public unsafe class FoldTableBench
 {
+    private const int RoundCount = 9;
+    private const int WarmUpRounds = 4;
     private const int RecordCount = 1 << 19;
+    private const int DrawCount = 1 << 22;
 
-    private readonly List<RecordChunk> _chunks = [];
     private StreamSchema _schema = null!;
+    private MemoryBudget _budget = null!;
     private ChunkPool _pool = null!;
     private RowPools _rows = null!;
     private SlotPool _slots = null!;
     private FoldTable _table = null!;
-    private FoldTable _freshTable = null!;
     private FoldTable _minuteTable = null!;
+    private FoldRecords _records = null!;
+    private RecordChunk _chunk = null!;
     private Dictionary<Key, Sums> _dictionary = null!;
 
     [Params(10_000, 100_000, 1_000_000)]
     public int SeriesCount { get; set; }
+
+    /// <summary>Exponent of the zipf law; 0 for uniform draws.</summary>
+    [Params(1.1, 0.0)]
+    public double Zipf { get; set; } = 1.1;
 
     [GlobalSetup]
     public void Setup()
@@ -37,97 +49,173 @@ public unsafe class FoldTableBench
             throw new InvalidOperationException("The standard schema has changed: adapt Key and Sums.");
         }
 
-        var budget = new MemoryBudget(long.MaxValue);
-        _pool = new ChunkPool(_schema, budget);
-        _rows = new RowPools(_schema, budget, freeBytesMax: 1L << 30);
-        _slots = new SlotPool(budget);
+        _budget = new MemoryBudget(long.MaxValue);
+        _pool = new ChunkPool(_schema, _budget);
+        _rows = new RowPools(_schema, _budget, freeBytesMax: 1L << 30);
+        _slots = new SlotPool(_budget);
         _table = Table(0);
-        _freshTable = Table(0);
         _minuteTable = Table(1);
         _dictionary = new Dictionary<Key, Sums>(SeriesCount);
-        var cut = new Cut(new PartitionKey("flows", 0), 0, 1, _schema.Views.Length, new StringDictionary(16));
-        AddKnownSeries(cut);
-        Draw(cut);
+        _records = new FoldRecords(_schema, SeriesCount, DrawCount, Zipf);
+        _chunk = _pool.Rent(new Cut(new PartitionKey("flows", 0), 0, 1, _schema.Views.Length, new StringDictionary(16)));
+        AddKnownSeries();
     }
 
     [GlobalCleanup]
     public void Cleanup()
     {
-        _chunks.ForEach(_pool.Return);
-        _chunks.Clear();
+        _pool.Return(_chunk);
         _table.Dispose();
-        _freshTable.Dispose();
         _minuteTable.Dispose();
         _slots.Dispose();
         _rows.Dispose();
         _pool.Dispose();
     }
 
+    /// <summary>With the writing of the records; the ratio suite leaves it out.</summary>
     [Benchmark(Baseline = true, OperationsPerInvoke = RecordCount)]
-    public ulong Dictionary_of_structs_by_reference()
-    {
-        foreach (var chunk in _chunks)
-        {
-            var row = chunk.Rows;
-            for (var index = 0; index < chunk.RecordCount; index++)
-            {
-                ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(
-                    _dictionary, new Key((ulong*)(row + StreamSchema.HashBytes)), out _);
-                RowVectors.Add((ulong*)Unsafe.AsPointer(ref sums), (ulong*)(row + _schema.RecordMetersOffset), Sums.Count);
-                row += _schema.RecordBytes;
-            }
-        }
+    public double Dictionary_of_structs_by_reference() => Round(FoldDictionary);
 
-        return (ulong)_dictionary.Count;
-    }
-
+    /// <inheritdoc cref="Dictionary_of_structs_by_reference"/>
     [Benchmark(OperationsPerInvoke = RecordCount)]
-    public ulong Fold_table()
-    {
-        foreach (var chunk in _chunks)
-        {
-            _table.Fold(chunk);
-        }
-
-        return (ulong)_table.RowCount;
-    }
-
-    /// <summary>A whole cut: an empty table that grows, is filled and gives everything back.</summary>
-    [Benchmark(OperationsPerInvoke = RecordCount)]
-    public ulong Fold_table_from_empty()
-    {
-        foreach (var chunk in _chunks)
-        {
-            _freshTable.Fold(chunk);
-        }
-
-        _freshTable.Clear();
-        _freshTable.Open(int.MaxValue);
-        return (ulong)_table.RowCount;
-    }
-
-    /// <summary>1 s rows to 1 min: ns a row of the finer view.</summary>
-    public ulong Roll_up()
-    {
-        _minuteTable.FoldRows(_table.Rows);
-        return (ulong)_table.RowCount;
-    }
+    public double Fold_table() => Round(FoldTable);
 
     /// <summary>The short form: <c>--ratios fold</c>.</summary>
     internal static void MeasureRatios()
     {
-        foreach (var seriesCount in (int[])[10_000, 100_000, 1_000_000])
+        var table = new Dictionary<(int, double), double>();
+        foreach (var (seriesCount, zipf) in (ReadOnlySpan<(int, double)>)[(10_000, 1.1), (100_000, 1.1), (1_000_000, 1.1), (10_000, 0), (1_000_000, 0)])
         {
-            var bench = new FoldTableBench { SeriesCount = seriesCount };
+            var bench = new FoldTableBench { SeriesCount = seriesCount, Zipf = zipf };
             bench.Setup();
-            Ratios.Measure(
-                $"fold, {seriesCount} series, zipf 1.1, key 48 B, 11 meters, a record",
-                RecordCount,
-                new Peer("Dictionary of structs, by reference", bench.Dictionary_of_structs_by_reference),
-                new Peer("FoldTable", bench.Fold_table),
-                new Peer("FoldTable, a whole cut from empty", bench.Fold_table_from_empty));
-            Ratios.Measure("roll-up 1 s to 1 min, a row", seriesCount, new Peer("FoldTable.FoldRows", bench.Roll_up));
+            var law = zipf > 0 ? string.Create(CultureInfo.InvariantCulture, $"zipf {zipf}") : "uniform";
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fold, {seriesCount} series known, {law}, key 48 B, 11 sums, a record"));
+            table[(seriesCount, zipf)] = bench.MeasureKnown();
+            if (seriesCount == 1_000_000)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"fold, a whole cut from empty, {seriesCount} series, {law}, a record"));
+                bench.MeasureFresh();
+            }
+
             bench.Cleanup();
+        }
+
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"growth, 1 M series / 10 k: zipf {table[(1_000_000, 1.1)] / table[(10_000, 1.1)]:F2}, uniform {table[(1_000_000, 0)] / table[(10_000, 0)]:F2}"));
+    }
+
+    /// <returns>ns a record of the fold table.</returns>
+    private double MeasureKnown()
+    {
+        var times = Measure(
+            ("Dictionary of structs, by reference", () => Round(FoldDictionary)),
+            ("FoldTable", () => Round(FoldTable)));
+        Verify();
+        Measure(("FoldTable.FoldRows, 1 s to 1 min, a row", RollUp));
+        return times[1];
+    }
+
+    /// <summary>Both sides empty, but with the memory of the cut before.</summary>
+    private void MeasureFresh()
+    {
+        Measure(
+            ("Dictionary of structs, cleared", () =>
+            {
+                var from = ThreadClock.NowNs();
+                _dictionary.Clear();
+                return ((ThreadClock.NowNs() - from) / (double)DrawCount) + Round(FoldDictionary, DrawCount);
+            }),
+            ("FoldTable, opened again", () =>
+            {
+                var from = ThreadClock.NowNs();
+                _table.Clear();
+                _table.Open(int.MaxValue, SeriesCount); // As the worker does, which knows the cut before.
+                return ((ThreadClock.NowNs() - from) / (double)DrawCount) + Round(FoldTable, DrawCount);
+            }));
+        Verify();
+    }
+
+    private void FoldDictionary()
+    {
+        var row = _chunk.Rows;
+        for (var index = 0; index < _chunk.RecordCount; index++)
+        {
+            ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(
+                _dictionary, new Key((ulong*)(row + StreamSchema.HashBytes)), out _);
+            RowVectors.Add((ulong*)Unsafe.AsPointer(ref sums), (ulong*)(row + _schema.RecordMetersOffset), Sums.Count);
+            row += _schema.RecordBytes;
+        }
+    }
+
+    private void FoldTable() => _table.Fold(_chunk);
+
+    private double RollUp()
+    {
+        _minuteTable.Clear();
+        _minuteTable.Open(int.MaxValue, _table.RowCount);
+        var from = ThreadClock.NowNs();
+        _minuteTable.FoldRows(_table.Rows);
+        return (ThreadClock.NowNs() - from) / (double)_table.RowCount;
+    }
+
+    /// <returns>ns a record of <paramref name="fold"/> alone.</returns>
+    private double Round(Action fold, int recordCount = RecordCount)
+    {
+        var elapsed = 0L;
+        for (var done = 0; done < recordCount; done += RecordChunk.RecordsMax)
+        {
+            _records.Fill(_chunk);
+            var from = ThreadClock.NowNs();
+            fold();
+            elapsed += ThreadClock.NowNs() - from;
+        }
+
+        return (double)elapsed / recordCount;
+    }
+
+    private double[] Measure(params (string Name, Func<double> Run)[] peers)
+    {
+        var times = peers.Select(_ => new double[RoundCount]).ToArray();
+        for (var round = -WarmUpRounds; round < RoundCount; round++)
+        {
+            for (var index = 0; index < peers.Length; index++)
+            {
+                // All fold the same draws in a turn, and other ones in the next.
+                _records.Rewind((long)(round + WarmUpRounds) * RecordCount);
+                var time = peers[index].Run();
+                times[index][Math.Max(round, 0)] = time;
+            }
+        }
+
+        var medians = times.Select(rounds => rounds.Order().ElementAt(RoundCount / 2)).ToArray();
+        for (var index = 0; index < peers.Length; index++)
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"  {peers[index].Name,-44} {medians[index],8:F1} ns  {medians[0] / medians[index],6:F2} times as fast"));
+        }
+
+        return medians;
+    }
+
+    /// <summary>The sums of meter 0 must be the same on both sides.</summary>
+    private void Verify()
+    {
+        var expected = 0UL;
+        foreach (var sums in _dictionary.Values)
+        {
+            expected += sums[0];
+        }
+
+        var actual = 0UL;
+        for (var row = 0; row < _table.RowCount; row++)
+        {
+            actual += *(ulong*)(_table.Rows[row] + _schema.KeyBytes);
+        }
+
+        if (expected != actual || _table.RowCount != _dictionary.Count)
+        {
+            throw new InvalidOperationException($"{actual} records in {_table.RowCount} rows, but {expected} in {_dictionary.Count} entries.");
         }
     }
 
@@ -139,58 +227,18 @@ public unsafe class FoldTableBench
         return table;
     }
 
-    private void AddKnownSeries(Cut cut)
+    private void AddKnownSeries()
     {
-        var chunk = _pool.Rent(cut);
-        for (var series = 0; series < SeriesCount; series++)
+        for (var series = 0; series < SeriesCount;)
         {
-            chunk.RecordCount = 0;
-            Add(chunk, series);
-            _table.Fold(chunk);
-            _dictionary[new Key((ulong*)(chunk.Rows + StreamSchema.HashBytes))] = default;
-        }
-
-        _pool.Return(chunk);
-    }
-
-    private void Draw(Cut cut)
-    {
-        var random = new Random(20_260_101);
-        var cumulative = new double[SeriesCount];
-        var sum = 0.0;
-        for (var rank = 0; rank < SeriesCount; rank++)
-        {
-            cumulative[rank] = sum += Math.Pow(rank + 1, -1.1);
-        }
-
-        var seriesOfRank = Enumerable.Range(0, SeriesCount).ToArray();
-        random.Shuffle(seriesOfRank); // Frequent series must not lie side by side.
-        while (_chunks.Count * RecordChunk.RecordsMax < RecordCount)
-        {
-            var chunk = _pool.Rent(cut);
-            while (chunk.RecordCount < RecordChunk.RecordsMax)
+            _chunk.RecordCount = 0;
+            for (; _chunk.RecordCount < RecordChunk.RecordsMax && series < SeriesCount; series++)
             {
-                var rank = Array.BinarySearch(cumulative, random.NextDouble() * sum);
-                Add(chunk, seriesOfRank[Math.Min(rank < 0 ? ~rank : rank, SeriesCount - 1)]);
+                _records.Add(_chunk, series);
             }
 
-            _chunks.Add(chunk);
-        }
-    }
-
-    private void Add(RecordChunk chunk, int series)
-    {
-        var row = (ulong*)(chunk.Rows + ((nint)chunk.RecordCount++ * _schema.RecordBytes));
-        row[1] = 1_760_000_000;
-        for (var word = 2; word < 7; word++)
-        {
-            row[word] = TagHash.Mix((ulong)series + 1, 0x9e3779b97f4a7c15 + (ulong)word);
-        }
-
-        row[0] = TagHash.OfWords(row + 2, 5);
-        for (var meter = 0; meter < Sums.Count; meter++)
-        {
-            row[7 + meter] = (ulong)meter + 1;
+            _table.Fold(_chunk);
+            FoldDictionary();
         }
     }
 

@@ -35,6 +35,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
     private readonly TablePool _tables;
     private readonly Dictionary<Cut, OpenCut> _openCuts = [];
     private readonly Stack<OpenCut> _freeCuts = new();
+    private readonly Dictionary<PartitionKey, int[]> _lastRowCounts = []; // Of the partition's last cut, by view.
     private readonly ViewPlan[] _baseViews;
     private readonly ViewCounters[] _counters;
     private readonly string _label;
@@ -252,9 +253,11 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
         }
 
         open.FoldedCount = 0;
+        ref var lastRowCounts = ref CollectionsMarshal.GetValueRefOrAddDefault(_lastRowCounts, cut.Partition, out _);
+        open.LastRowCounts = lastRowCounts ??= new int[_schema.Views.Length];
         foreach (var plan in _baseViews)
         {
-            open.Tables[plan.Index] = _tables.Rent(plan, cut.ShardCount);
+            open.Tables[plan.Index] = _tables.Rent(plan, cut.ShardCount, open.LastRowCounts[plan.Index]);
         }
 
         return open;
@@ -300,7 +303,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
         {
             if (plan.ParentIndex >= 0)
             {
-                var table = _tables.Rent(plan, cut.ShardCount);
+                var table = _tables.Rent(plan, cut.ShardCount, open.LastRowCounts[plan.Index]);
                 open.Tables[plan.Index] = table;
                 table.FoldRows(open.Tables[plan.ParentIndex]!.Rows);
                 _counters[plan.Index].AddOverflow(table.OverflowRecordCount);
@@ -315,6 +318,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
             var table = open.Tables[plan.Index]!;
             var counters = _counters[plan.Index];
             counters.SetCutSeries(table.RowCount);
+            open.LastRowCounts[plan.Index] = table.RowCount;
             TellLimit(cut, plan, counters, table.OverflowRecordCount);
             if (table.TakeRows() is { } rows)
             {

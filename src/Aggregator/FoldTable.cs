@@ -14,9 +14,9 @@ namespace Weir.Aggregator;
 /// <para>
 /// Open addressing with linear probing at half load. A slot is 8 bytes: the upper half of the hash, and the row's number + 1
 /// (0 is free). The place of a slot is the top bits of the hash, so a larger array keeps the order of the smaller one and
-/// growing is one sequential pass that touches no row. Input is taken in groups of <see cref="GroupSize"/>: all hashes are
-/// computed and their slots prefetched, then the rows that the slots name, then each record is probed for and folded; so the
-/// misses of a group overlap (<c>bench/README.md</c> has its figures beside a dictionary).
+/// growing is one sequential pass that touches no row. Each record goes through three steps, <see cref="Distance"/> records
+/// apart: its hash is made and its slot asked for; the row that the slot names is asked for; key and meters are compared and
+/// folded. So the misses of some 60 records overlap (<c>bench/README.md</c> has the figures beside a dictionary).
 /// </para>
 /// <para>
 /// Memory: a row of key + meters, 16 to 32 B of slots while it grows (8 B ÷ a load of ¼ to ½), and the unfilled rest of one slab.
@@ -31,8 +31,13 @@ namespace Weir.Aggregator;
 /// </remarks>
 internal sealed unsafe class FoldTable : IDisposable
 {
-    /// <summary>Records in flight together. 32 beat 16 beat 8 in the prototypes of the design.</summary>
-    internal const int GroupSize = 32;
+    /// <summary>Records from one step to the next.</summary>
+    internal const int Distance = 32;
+
+    /// <summary>Places for the records in flight: a power of two above two distances.</summary>
+    private const int RingSize = 4 * Distance;
+
+    private const int RingMask = RingSize - 1;
 
     /// <summary>Rows of the overflow series with their own time window.</summary>
     internal const int OverflowRowsMax = 4096;
@@ -62,7 +67,7 @@ internal sealed unsafe class FoldTable : IDisposable
     private readonly bool _hashesTags; // The records carry the hash of all tags of the key.
     private readonly bool _usesSourceKeys; // Keys are compared where they lie, without a copy.
     private readonly bool _foldsRecords;
-    private readonly byte* _keyScratch; // GroupSize keys, then the key of the overflow series.
+    private readonly byte* _keyScratch; // Keys of the records in flight, then the key of the overflow series.
     private readonly byte* _overflowKey;
 
     private RowStore _rows;
@@ -93,8 +98,8 @@ internal sealed unsafe class FoldTable : IDisposable
         _usesSourceKeys = plan.HasSourceKeys && _granularity == (parent?.Definition.GranularitySeconds ?? 1);
 
         // Zeroed once: the projection never writes the padding of a key, so it stays zero.
-        _keyScratch = (byte*)NativeMemory.AllocZeroed((nuint)((GroupSize + 1) * _keyBytes));
-        _overflowKey = _keyScratch + (GroupSize * _keyBytes);
+        _keyScratch = (byte*)NativeMemory.AllocZeroed((nuint)((RingSize + 1) * _keyBytes));
+        _overflowKey = _keyScratch + (RingSize * _keyBytes);
         foreach (var slot in plan.Tags.Where(slot => slot.Tag.Type == TagType.String))
         {
             *(uint*)(_overflowKey + slot.OffsetBytes) = StringDictionary.OverflowId;
@@ -123,14 +128,15 @@ internal sealed unsafe class FoldTable : IDisposable
 
     /// <summary>Begins a cut.</summary>
     /// <param name="rowsMax">Rows above which new keys fold into the overflow series.</param>
-    internal void Open(int rowsMax)
+    /// <param name="rowsExpected">Rows to have slots for at once: a partition's cuts are of one size, so most never grow.</param>
+    internal void Open(int rowsMax, int rowsExpected = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rowsMax, 1);
         Debug.Assert(_rows.Count == 0 && _slots == null, "The table is empty.");
         _rowsMax = Math.Min(rowsMax, RowsMaxLimit);
         _overflowRowCount = 0;
         OverflowRecordCount = 0;
-        _slotShift = SlotShiftInitial;
+        _slotShift = Math.Max(SlotShiftInitial, SlotPool.ShiftFor(Math.Clamp(rowsExpected, 1, _rowsMax)));
         _slots = _slotPool.Rent(_slotShift);
     }
 
@@ -180,48 +186,97 @@ internal sealed unsafe class FoldTable : IDisposable
         NativeMemory.Free(_keyScratch);
     }
 
+    /// <summary>Folds rows that lie one after another: three steps a record, each a distance ahead of the next one.</summary>
     [SkipLocalsInit]
     private void FoldRun(byte* source, int count)
     {
-        var hashes = stackalloc ulong[GroupSize];
-        var keys = stackalloc byte*[GroupSize];
-        while (count > 0)
+        var hashes = stackalloc ulong[RingSize];
+        var candidates = stackalloc byte*[RingSize];
+        var made = Math.Min(count, 2 * Distance);
+        for (var index = 0; index < made; index++)
         {
-            var groupCount = Math.Min(count, GroupSize);
-            Reserve();
-            MakeKeys(source, groupCount, hashes, keys);
-            PrefetchRows(hashes, groupCount);
-            var meters = source + _sourceMetersOffset;
-            for (var index = 0; index < groupCount; index++)
+            hashes[index] = MakeKey(source + ((nint)index * _sourceRowBytes), index);
+        }
+
+        var found = Math.Min(count, Distance);
+        for (var index = 0; index < found; index++)
+        {
+            candidates[index] = FindCandidate(hashes[index]);
+        }
+
+        var record = source;
+        var ahead = source + ((nint)made * _sourceRowBytes);
+        for (var index = 0; index < count; index++)
+        {
+            if (made < count)
             {
-                FoldOne(hashes[index], (ulong*)keys[index], (ulong*)meters);
-                meters += _sourceRowBytes;
+                hashes[made & RingMask] = MakeKey(ahead, made);
+                made++;
+                ahead += _sourceRowBytes;
             }
 
-            source += (nint)groupCount * _sourceRowBytes;
-            count -= groupCount;
+            if (found < count)
+            {
+                candidates[found & RingMask] = FindCandidate(hashes[found & RingMask]);
+                found++;
+            }
+
+            var key = _usesSourceKeys ? record + _sourceKeyOffset : _keyScratch + ((index & RingMask) * _keyBytes);
+            var candidate = candidates[index & RingMask];
+            if (candidate != null && RowVectors.AreEqual((ulong*)candidate, (ulong*)key, _keyWords))
+            {
+                FoldMeters((ulong*)(candidate + _keyBytes), (ulong*)(record + _sourceMetersOffset));
+            }
+            else
+            {
+                FoldOne(hashes[index & RingMask], (ulong*)key, (ulong*)(record + _sourceMetersOffset));
+            }
+
+            record += _sourceRowBytes;
         }
     }
 
-    /// <summary>Makes the keys of a group, their hashes, and prefetches their slots.</summary>
-    private void MakeKeys(byte* source, int count, ulong* hashes, byte** keys)
+    /// <summary>The first step: makes the key where it is not the source's own, and asks for the slot of its hash.</summary>
+    /// <returns>The hash.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong MakeKey(byte* source, int index)
     {
-        var slots = _slots;
-        var placeShift = 64 - _slotShift;
-        for (var index = 0; index < count; index++)
+        var key = source + _sourceKeyOffset;
+        if (!_usesSourceKeys)
         {
-            var key = source + _sourceKeyOffset;
-            if (!_usesSourceKeys)
-            {
-                key = Project(key, _keyScratch + (index * _keyBytes));
-            }
-
-            var hash = _hashesTags ? TagHash.Combine(*(ulong*)source, *(ulong*)key) : TagHash.OfWords((ulong*)key, _keyWords);
-            keys[index] = key;
-            hashes[index] = hash;
-            Prefetch(slots + (hash >> placeShift));
-            source += _sourceRowBytes;
+            key = Project(key, _keyScratch + ((index & RingMask) * _keyBytes));
         }
+
+        var hash = _hashesTags ? TagHash.Combine(*(ulong*)source, *(ulong*)key) : TagHash.OfWords((ulong*)key, _keyWords);
+        Prefetch(_slots + (hash >> (64 - _slotShift)));
+        return hash;
+    }
+
+    /// <summary>The second step: asks for the row that the first matching slot names.</summary>
+    /// <returns>That row, which may be another key's; null when there is none.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* FindCandidate(ulong hash)
+    {
+        var place = hash >> (64 - _slotShift);
+        var slot = _slots[place];
+        if (slot != 0 && slot >> FragmentShift != hash >> FragmentShift)
+        {
+            slot = _slots[(place + 1) & ((1UL << _slotShift) - 1)]; // One step covers most walks at half load.
+        }
+
+        if (slot == 0 || slot >> FragmentShift != hash >> FragmentShift)
+        {
+            return null;
+        }
+
+        var row = _rows[(int)(uint)slot - 1];
+        for (var offset = 0; offset < _rowBytes; offset += CacheLineBytes)
+        {
+            Prefetch(row + offset);
+        }
+
+        Prefetch(row + _rowBytes - 1); // Rows don't start at lines.
+        return row;
     }
 
     private byte* Project(byte* from, byte* to)
@@ -236,38 +291,6 @@ internal sealed unsafe class FoldTable : IDisposable
         return to;
     }
 
-    /// <summary>Prefetches the row that the first matching slot of each record names.</summary>
-    private void PrefetchRows(ulong* hashes, int count)
-    {
-        if (!Sse.IsSupported)
-        {
-            return;
-        }
-
-        var rows = _rows;
-        var placeShift = 64 - _slotShift;
-        var mask = (1UL << _slotShift) - 1;
-        for (var index = 0; index < count; index++)
-        {
-            var hash = hashes[index];
-            var place = hash >> placeShift;
-            var slot = _slots[place];
-            if (slot != 0 && slot >> FragmentShift != hash >> FragmentShift)
-            {
-                slot = _slots[(place + 1) & mask]; // One step covers most walks at half load.
-            }
-
-            if (slot != 0 && slot >> FragmentShift == hash >> FragmentShift)
-            {
-                var row = rows[(int)(uint)slot - 1];
-                for (var offset = 0; offset < _rowBytes; offset += CacheLineBytes)
-                {
-                    Prefetch(row + offset);
-                }
-            }
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(void* address)
     {
@@ -277,7 +300,8 @@ internal sealed unsafe class FoldTable : IDisposable
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>The third step for a record whose row was not the candidate: it is new, or its walk is long.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void FoldOne(ulong hash, ulong* key, ulong* meters)
     {
         var row = Find(hash, key, out var place);
@@ -333,6 +357,10 @@ internal sealed unsafe class FoldTable : IDisposable
         RowVectors.Copy(key, row, _keyWords);
         RowVectors.Copy(meters, row + _keyWords, _meterWords);
         _slots[place] = (hash >> FragmentShift << FragmentShift) | (uint)_rows.Count;
+        if (_rows.Count * 2L > 1L << _slotShift)
+        {
+            Grow(); // Candidates stay what they are: rows don't move.
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -382,15 +410,6 @@ internal sealed unsafe class FoldTable : IDisposable
         }
 
         return mayInsert;
-    }
-
-    /// <summary>Makes room for a group of new rows, so that slots do not move while a group is probed.</summary>
-    private void Reserve()
-    {
-        while ((_rows.Count + GroupSize) * 2L > 1L << _slotShift)
-        {
-            Grow();
-        }
     }
 
     private void Grow()

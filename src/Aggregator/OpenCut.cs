@@ -9,6 +9,9 @@ internal sealed class OpenCut(int viewCount)
     /// <summary>Tables by view; null for a view that is made from a finer one at the marker.</summary>
     internal FoldTable?[] Tables { get; } = new FoldTable?[viewCount];
 
+    /// <summary>Rows of the partition's last cut, by view; written when this one ends.</summary>
+    internal int[] LastRowCounts { get; set; } = [];
+
     /// <summary>Records folded.</summary>
     internal long FoldedCount { get; set; }
 }
@@ -33,14 +36,14 @@ internal sealed class TablePool : IDisposable
     internal SlotPool Slots { get; }
 
     /// <summary>An open, empty table for a cut that <paramref name="shardCount"/> shards fold.</summary>
-    internal FoldTable Rent(ViewPlan plan, int shardCount)
+    internal FoldTable Rent(ViewPlan plan, int shardCount, int rowsExpected)
     {
         if (!_free[plan.Index].TryPop(out var table))
         {
             table = new FoldTable(_schema, plan, _rows.For(RowPools.RowBytes(_schema, plan)), Slots);
         }
 
-        table.Open(Math.Max(plan.Definition.SeriesMax / shardCount, 1));
+        table.Open(Math.Max(plan.Definition.SeriesMax / shardCount, 1), rowsExpected);
         return table;
     }
 

@@ -49,7 +49,7 @@ internal sealed unsafe class SlotPool(MemoryBudget budget) : IDisposable
         }
         else
         {
-            slots = (ulong*)NativeMemory.AlignedAlloc((nuint)bytes, AlignmentBytes);
+            slots = (ulong*)(bytes < HugePages.PageBytes ? NativeMemory.AlignedAlloc((nuint)bytes, AlignmentBytes) : HugePages.Allocate(bytes));
         }
 
         budget.Add(bytes);
@@ -103,7 +103,16 @@ internal sealed unsafe class SlotPool(MemoryBudget budget) : IDisposable
     {
         for (; count > 0; count--)
         {
-            NativeMemory.AlignedFree((ulong*)_free[shift].Pop());
+            var slots = _free[shift].Pop();
+            if (Bytes(shift) < HugePages.PageBytes)
+            {
+                NativeMemory.AlignedFree((void*)slots);
+            }
+            else
+            {
+                HugePages.Free((byte*)slots, Bytes(shift));
+            }
+
             Volatile.Write(ref _freeBytes, _freeBytes - Bytes(shift));
         }
     }

@@ -11,8 +11,9 @@ public class FoldTableTests
     [InlineData(1, 5_000, 40, 3, false)] // Few series, many records each.
     [InlineData(2, 20_000, 20_000, 5, false)] // Mostly new series: the slots grow several times.
     [InlineData(3, 3_000, 400, 2, true)] // All tag sets share two hashes: long walks, and fragments that match other keys.
-    [InlineData(4, 31, 10, 1, false)] // Less than a group.
-    [InlineData(5, 33, 100, 1, false)] // A group and one.
+    [InlineData(4, 31, 10, 1, false)] // Less than the distance of two steps.
+    [InlineData(5, 33, 100, 1, false)]
+    [InlineData(6, 65, 100, 1, false)] // One more than are in flight.
     public void Rows_equal_those_of_a_dictionary(int seed, int recordCount, int tagSetCount, int secondCount, bool hashesCollide)
     {
         using var bed = new FoldBed(FoldBed.MixedSchema());
@@ -26,6 +27,29 @@ public class FoldTableTests
             FoldBed.AssertSame(bed.Oracle(plan, records), bed.Read(plan, [table.Rows]));
             Assert.True(table.SlotCount >= 2L * table.RowCount, "The load is at most a half.");
         }
+    }
+
+    [Theory]
+    [InlineData(1, 1_024)]
+    [InlineData(20_000, 65_536)] // As many as expected: the slots never move.
+    [InlineData(int.MaxValue, 4_096)] // No more than the limit of rows needs.
+    public void Slots_are_there_for_the_rows_expected(int rowsExpected, long slotCount)
+    {
+        using var bed = new FoldBed(FoldBed.MixedSchema());
+        using var slots = new SlotPool(bed.Budget);
+        var records = bed.MakeRecords(new Random(7), 20_000, 20_000, 1);
+        using var table = bed.MakeTable(bed.Schema.Views[0], slots);
+        table.Clear();
+        table.Open(rowsExpected == int.MaxValue ? 2_000 : int.MaxValue, rowsExpected);
+        Assert.Equal(slotCount, table.SlotCount);
+        if (rowsExpected == int.MaxValue)
+        {
+            return;
+        }
+
+        FoldAll(bed, table, records);
+
+        FoldBed.AssertSame(bed.Oracle(table.Plan, records), bed.Read(table.Plan, [table.Rows]));
     }
 
     [Fact]
@@ -136,7 +160,7 @@ public class FoldTableTests
         Assert.Equal(seriesCount, table.RowCount);
         var slabRest = (long)rowBytes * RowStore.RowsPerSlab;
         Assert.InRange(usedBytes, (long)rowBytes * seriesCount, (long)(1.25 * rowBytes * seriesCount) + (32L * seriesCount) + slabRest);
-        Assert.InRange(table.SlotCount, 2L * seriesCount, 4L * (seriesCount + FoldTable.GroupSize));
+        Assert.InRange(table.SlotCount, 2L * seriesCount, 4L * (seriesCount + 1));
     }
 
     [Fact]

@@ -40,21 +40,88 @@ public unsafe class BufferTests
         Assert.Throws<ArgumentException>(() => new RowStore(pool, 32));
     }
 
-    [Fact]
-    public void Slabs_are_used_again_up_to_the_limit_of_free_bytes_and_charged_while_rented()
+    [Theory]
+    [InlineData(4096, 2 << 20)]
+    [InlineData(136 * 1024, 2 << 20)]
+    [InlineData(1_100_000, 16 << 20)] // One to a large page would waste half of it.
+    [InlineData(3_000_001, 32 << 20)]
+    public void Slabs_lie_apart_and_are_charged_while_rented(int slabBytes, long blockBytes)
     {
         var budget = new MemoryBudget(1 << 20);
-        using var pool = new SlabPool(4096, freeBytesMax: 8192, budget);
-        var slabs = Enumerable.Range(0, 3).Select(_ => (nint)pool.Rent()).ToList();
-        Assert.Equal((3L, 3 * 4096L), (pool.RentedCount, budget.UsedBytes));
+        using var pool = new SlabPool(slabBytes, freeBytesMax: 0, budget);
+        Assert.Equal(blockBytes, pool.BlockBytes);
+        var slabs = Enumerable.Range(0, 20).Select(_ => (nint)pool.Rent()).ToList();
+        foreach (var slab in slabs)
+        {
+            new Span<byte>((byte*)slab, slabBytes).Fill((byte)slabs.IndexOf(slab));
+        }
+
+        Assert.Equal((20L, 20L * slabBytes), (pool.RentedCount, budget.UsedBytes));
         Assert.All(slabs, slab => Assert.Equal(0, slab % 64));
+        Assert.All(slabs, slab => Assert.False(new Span<byte>((byte*)slab, slabBytes).ContainsAnyExcept((byte)slabs.IndexOf(slab))));
+        slabs.ForEach(slab => pool.Return((byte*)slab));
+        Assert.Equal((0L, 0L, 0L), (pool.RentedCount, budget.UsedBytes, pool.HeldBytes));
+    }
+
+    [Fact]
+    public void Blocks_of_slabs_are_used_again_and_go_back_above_the_limit_of_free_bytes()
+    {
+        using var pool = new SlabPool(128 << 10, freeBytesMax: 2 << 20, new MemoryBudget(1 << 20));
+        var slabs = Enumerable.Range(0, 48).Select(_ => (nint)pool.Rent()).ToList(); // 16 to a block.
+        Assert.Equal(3 * pool.BlockBytes, pool.HeldBytes);
 
         slabs.ForEach(slab => pool.Return((byte*)slab));
 
-        Assert.Equal((0L, 0L), (pool.RentedCount, budget.UsedBytes));
-        var again = new List<nint> { (nint)pool.Rent(), (nint)pool.Rent() };
-        Assert.Equal(slabs.Take(2).Order(), again.Order()); // The third went back to the system.
+        Assert.Equal(pool.BlockBytes, pool.HeldBytes);
+        var again = Enumerable.Range(0, 16).Select(_ => (nint)pool.Rent()).ToList();
+        Assert.Equal(pool.BlockBytes, pool.HeldBytes);
+        Assert.Subset(slabs.ToHashSet(), again.ToHashSet());
+
+        // A block that has slabs in use gives the next one, so the other one falls empty.
+        again.Add((nint)pool.Rent());
+        pool.Return((byte*)again[0]);
+        Assert.Equal(2 * pool.BlockBytes, pool.HeldBytes);
+        again[0] = (nint)pool.Rent();
+        pool.Dispose();
+        Assert.Equal(2 * pool.BlockBytes, pool.HeldBytes);
         again.ForEach(slab => pool.Return((byte*)slab));
+        Assert.Equal(0, pool.HeldBytes);
+    }
+
+    [Fact]
+    public void Renting_slabs_again_allocates_nothing()
+    {
+        using var pool = new SlabPool(128 << 10, freeBytesMax: 8 << 20, new MemoryBudget(long.MaxValue));
+        var slabs = new nint[40];
+        RentAndReturn(pool, slabs);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        RentAndReturn(pool, slabs);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        // The control: a pool without free blocks makes them anew.
+        using var other = new SlabPool(128 << 10, freeBytesMax: 0, new MemoryBudget(long.MaxValue));
+        before = GC.GetAllocatedBytesForCurrentThread();
+        RentAndReturn(other, slabs);
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() > before);
+    }
+
+    [Theory]
+    [InlineData(2 << 20, 2 << 20)]
+    [InlineData(6 << 20, 16 << 20)]
+    public void Large_pages_are_aligned_and_zeroed(long bytes, long alignmentBytes)
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            var memory = HugePages.Allocate(bytes, alignmentBytes);
+            Assert.Equal(0, (nint)memory % alignmentBytes);
+            var span = new Span<byte>(memory, (int)bytes);
+            Assert.False(span.ContainsAnyExcept((byte)0));
+            span.Fill(1);
+            HugePages.Free(memory, bytes);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => HugePages.Allocate(bytes + 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => HugePages.Allocate(bytes, 4096));
     }
 
     [Fact]
@@ -109,5 +176,18 @@ public unsafe class BufferTests
 
         Assert.Equal(0, budget.UsedBytes);
         Assert.InRange(budget.UsedBytesMax, 8, 32);
+    }
+
+    private static void RentAndReturn(SlabPool pool, nint[] slabs)
+    {
+        for (var index = 0; index < slabs.Length; index++)
+        {
+            slabs[index] = (nint)pool.Rent();
+        }
+
+        foreach (var slab in slabs)
+        {
+            pool.Return((byte*)slab);
+        }
     }
 }
