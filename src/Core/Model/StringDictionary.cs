@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Core.Hashing;
 
@@ -44,6 +45,12 @@ public sealed class StringDictionary
     private UInt128 _lastAddress;
     private uint _lastAddressId;
 
+    // Ids of another dictionary, and what they are here + 1; 0 is not known yet.
+    private StringDictionary? _source;
+    private int _sourceGeneration;
+    private uint[] _translated = [];
+    private int _generation;
+
     /// <summary>Makes a dictionary that holds the empty and the overflow text.</summary>
     /// <param name="countMax">Texts above which new ones become <see cref="OverflowId"/>.</param>
     public StringDictionary(int countMax)
@@ -55,6 +62,9 @@ public sealed class StringDictionary
 
     /// <summary>Texts held, the two reserved ones among them.</summary>
     public int Count => _count;
+
+    /// <summary>Bytes of all texts.</summary>
+    public int TextBytes => _bytesUsed;
 
     /// <summary>Look-ups since the last <see cref="Clear"/> that met the limit.</summary>
     public long OverflowCount { get; private set; }
@@ -109,6 +119,20 @@ public sealed class StringDictionary
         return id;
     }
 
+    /// <summary>The id of a text that another dictionary holds; each text is looked up once.</summary>
+    /// <param name="source">A dictionary that lives longer, such as a decoder's; another one than in the call before costs a look-up of each text again.</param>
+    /// <param name="sourceId">An id that it gave since its last <see cref="Clear"/>.</param>
+    /// <returns>The id, or <see cref="OverflowId"/> when the limit is reached.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint Translate(StringDictionary source, uint sourceId)
+    {
+        var translated = _translated;
+        return sourceId < (uint)translated.Length && translated[sourceId] is > 0 and var known
+            && ReferenceEquals(source, _source) && source._generation == _sourceGeneration
+                ? known - 1
+                : TranslateNew(source, sourceId);
+    }
+
     /// <summary>The text of an id that this dictionary gave.</summary>
     public ReadOnlySpan<byte> Utf8(int id) => _bytes.AsSpan(_entries[id].Start, _entries[id].Length);
 
@@ -122,6 +146,8 @@ public sealed class StringDictionary
         _bytesUsed = 0;
         _count = 0;
         _lastAddressId = EmptyId;
+        _source = null;
+        _generation++;
         OverflowCount = 0;
         _entries[_count++] = new Entry(TagHash.OfText([]), 0, 0);
         _ = Intern("__overflow__"u8);
@@ -196,6 +222,30 @@ public sealed class StringDictionary
         }
 
         return longest;
+    }
+
+    private uint TranslateNew(StringDictionary source, uint sourceId)
+    {
+        if (!ReferenceEquals(source, _source) || source._generation != _sourceGeneration)
+        {
+            Array.Clear(_translated);
+            _source = source;
+            _sourceGeneration = source._generation;
+        }
+
+        var id = Intern(source.Utf8((int)sourceId));
+        if (id == OverflowId)
+        {
+            return id; // Not remembered: each look-up that meets the limit is counted.
+        }
+
+        if (sourceId >= (uint)_translated.Length)
+        {
+            Array.Resize(ref _translated, Math.Max(source._entries.Length, (int)sourceId + 1));
+        }
+
+        _translated[sourceId] = id + 1;
+        return id;
     }
 
     private uint Add(ReadOnlySpan<byte> utf8, ulong hash, int slot)
