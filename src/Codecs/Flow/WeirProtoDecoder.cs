@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -37,7 +38,6 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
     private const int PacketsField = 4;
     private const int BytesField = 5;
     private const int SamplingField = 13;
-    private const uint RunFieldsBad = 0b11; // 0 is no field, and field 1, the tags, is no varint.
     private const int TagsOffset = StreamSchema.HashBytes + StreamSchema.TimeBytes;
 
     private readonly ProtoFieldTable _tagFields = new();
@@ -46,12 +46,17 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
     private readonly RecordHash _hash;
     private readonly TagCache _cache;
     private readonly CacheGate _gate = new();
+    private readonly VarintRun _run = new();
     private readonly StringDictionary _texts = new(TextsMax);
-    private readonly byte[] _meterFields; // For each meter of a row its field; 0 for one that no field of a run fills.
     private readonly int[] _stringOffsets;
     private readonly int _rowBytes;
     private readonly int _tagWordCount;
+    private readonly int _meterCount;
+    private readonly int _flowsOffset;
+    private readonly int _packetsOffset;
+    private readonly int _bytesOffset;
     private readonly bool _isRunUsable;
+    private readonly bool _isImageOneVector;
 
     /// <summary>Makes a decoder for a schema.</summary>
     /// <param name="schema">The schema.</param>
@@ -65,10 +70,14 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
         _rowBytes = schema.RecordBytes;
         _tagWordCount = (schema.KeyBytes - StreamSchema.TimeBytes) / sizeof(ulong);
         _cache = new TagCache(_tagWordCount * sizeof(ulong), cacheBytes);
-        _meterFields = new byte[schema.Meters.Length];
+        _meterCount = schema.Meters.Length;
+        _flowsOffset = targets.Meter(StandardSchema.Flows);
+        _packetsOffset = targets.Meter(StandardSchema.Packets);
+        _bytesOffset = targets.Meter(StandardSchema.Bytes);
         AddTagFields(targets);
         AddRecordFields(targets);
         _isRunUsable = VarintRun.IsSupported;
+        _isImageOneVector = _tagWordCount <= Vector512<ulong>.Count && _rowBytes - TagsOffset >= Vector512<byte>.Count;
         foreach (var (source, isTag, action) in targets.UserDefined())
         {
             if (source.ProtobufField != 0)
@@ -276,6 +285,12 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
     {
         var image = TagCache.ImageOf(entry);
         var to = (ulong*)(row + TagsOffset);
+        if (_isImageOneVector)
+        {
+            Vector512.Load(image).Store(to); // What is behind the tags comes into the meters, which are written after them.
+            return;
+        }
+
         for (var word = 0; word < _tagWordCount; word++)
         {
             to[word] = image[word];
@@ -320,49 +335,60 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
 
     /// <summary>Reads the time and the meters where they are the usual run of varints.</summary>
     /// <returns>False where <see cref="ReadFields"/> has to judge.</returns>
-    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryReadRun(byte* start, byte* end, byte* readableEnd, byte* row)
     {
-        var length = (int)(end - start);
-        if (length > VarintRun.BytesMax)
+        ClearMeters(row);
+        if (_flowsOffset >= 0)
+        {
+            *(ulong*)(row + _flowsOffset) = 1;
+        }
+
+        if (!_run.TryRead(start, end, readableEnd, row) || _run.Value(TimeField) - 1 >= uint.MaxValue)
         {
             return false;
         }
 
-        var values = stackalloc ulong[VarintRun.FieldCount];
-        var copy = stackalloc byte[VarintRun.ReadableBytes];
-        if (readableEnd - start < VarintRun.ReadableBytes)
-        {
-            Unsafe.CopyBlockUnaligned(copy, start, (uint)length);
-            start = copy;
-        }
+        return _run.Value(SamplingField) <= 1 || TryScale(row);
+    }
 
-        new Span<ulong>(values, VarintRun.FieldCount).Clear();
-        values[FlowsField] = 1;
-        if (!VarintRun.TryRead(start, length, values, out var seen)
-            || (seen & RunFieldsBad) != 0
-            || values[TimeField] - 1 >= uint.MaxValue)
+    private bool TryScale(byte* row)
+    {
+        var rate = _run.Value(SamplingField);
+        if (rate == FlowState.SamplingAbsent
+            || (Math.BigMul(_run.Value(PacketsField), rate, out var packets) | Math.BigMul(_run.Value(BytesField), rate, out var bytes)) != 0)
         {
             return false;
         }
 
-        var rate = values[SamplingField];
-        if (rate > 1 && (rate == FlowState.SamplingAbsent
-            || (Math.BigMul(values[PacketsField], rate, out values[PacketsField])
-                | Math.BigMul(values[BytesField], rate, out values[BytesField])) != 0))
+        if (_packetsOffset >= 0)
         {
-            return false;
+            *(ulong*)(row + _packetsOffset) = packets;
         }
 
-        *(ulong*)(row + StreamSchema.HashBytes) = values[TimeField];
-        var meters = (ulong*)(row + TagsOffset) + _tagWordCount;
-        var fields = _meterFields;
-        for (var meter = 0; meter < fields.Length; meter++)
+        if (_bytesOffset >= 0)
         {
-            meters[meter] = values[fields[meter]];
+            *(ulong*)(row + _bytesOffset) = bytes;
         }
 
         return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void ClearMeters(byte* row)
+    {
+        var meters = (ulong*)(row + TagsOffset) + _tagWordCount;
+        var left = _meterCount;
+        for (; left >= Vector512<ulong>.Count; left -= Vector512<ulong>.Count)
+        {
+            Vector512<ulong>.Zero.Store(meters);
+            meters += Vector512<ulong>.Count;
+        }
+
+        for (; left > 0; left--)
+        {
+            *meters++ = 0;
+        }
     }
 
     /// <summary>Reads what is not the usual run, in any order. Where no tags were taken before, tags too.</summary>
@@ -394,8 +420,7 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
     {
         Unsafe.SkipInit(out state);
         state.Reset();
-        var tagsEnd = TagsOffset + (_tagWordCount * sizeof(ulong));
-        new Span<byte>(row + tagsEnd, _rowBytes - tagsEnd).Clear();
+        ClearMeters(row);
         var cursor = new ProtoCursor(from, end);
         return fields.Read(ref cursor, nested, ref state, row, _texts);
     }
@@ -439,6 +464,7 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
         _recordFields.Add(BytesField, new(FieldKind.Bytes, -1));
         _recordFields.Add(12, new(FieldKind.DurationMs, -1));
         _recordFields.Add(SamplingField, new(FieldKind.SamplingRate, -1));
+        _run.Store(TimeField, StreamSchema.HashBytes);
         AddMeter(FlowsField, StandardSchema.Flows);
         AddMeter(PacketsField, StandardSchema.Packets);
         AddMeter(BytesField, StandardSchema.Bytes);
@@ -461,7 +487,7 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
             var offset = targets.Meter(meter);
             if (offset >= 0)
             {
-                _meterFields[(offset - targets.Schema.RecordMetersOffset) / sizeof(ulong)] = field;
+                _run.Store(field, offset);
             }
         }
     }
