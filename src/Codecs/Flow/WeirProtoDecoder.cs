@@ -55,6 +55,8 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
     private readonly int _flowsOffset;
     private readonly int _packetsOffset;
     private readonly int _bytesOffset;
+    private readonly UsualCopy _copy = new();
+    private readonly UsualTags? _usualTags; // Null where a user's field has the number of one of ours.
     private readonly bool _isRunUsable;
     private readonly bool _isImageOneVector;
 
@@ -77,6 +79,7 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
         AddTagFields(targets);
         AddRecordFields(targets);
         _isRunUsable = VarintRun.IsSupported;
+        _usualTags = UsualFields.IsSupported ? new UsualTags(targets) : null;
         _isImageOneVector = _tagWordCount <= Vector512<ulong>.Count && _rowBytes - TagsOffset >= Vector512<byte>.Count;
         foreach (var (source, isTag, action) in targets.UserDefined())
         {
@@ -86,6 +89,7 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
                 _recordFields.Add((uint)source.ProtobufField, action);
                 if (isTag)
                 {
+                    _usualTags = source.ProtobufField > UsualTags.FieldMax ? _usualTags : null;
                     _tagFields.Add((uint)source.ProtobufField, action);
                 }
             }
@@ -311,14 +315,12 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
         }
 
         _gate.Miss();
-        ClearTags(row);
         tagHash = 0;
-        var status = Read(_tagFields, null, tags, tags + frame.TagsLength, row, out _);
+        var status = ReadTags(tags, tags + frame.TagsLength, readableEnd, row);
         if (_texts.OverflowCount > 0)
         {
             Forget();
-            ClearTags(row);
-            status = Read(_tagFields, null, tags, tags + frame.TagsLength, row, out _);
+            status = ReadTags(tags, tags + frame.TagsLength, readableEnd, row);
         }
 
         if (status == DecodeStatus.Ok)
@@ -331,6 +333,31 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
         }
 
         return status;
+    }
+
+    /// <summary>Reads a message of tags: in the usual order as far as that goes, then in any.</summary>
+    private DecodeStatus ReadTags(byte* start, byte* end, byte* readableEnd, byte* row)
+    {
+        ClearTags(row);
+        if (_usualTags is not null && _copy.TryPlace(ref start, ref end, readableEnd))
+        {
+            var position = _usualTags.Take(start, end, row, _texts);
+            if (position == end)
+            {
+                return DecodeStatus.Ok;
+            }
+
+            if (position == null)
+            {
+                ClearTags(row);
+            }
+            else
+            {
+                start = position;
+            }
+        }
+
+        return Read(_tagFields, null, start, end, row, out _);
     }
 
     /// <summary>Reads the time and the meters where they are the usual run of varints.</summary>

@@ -33,6 +33,7 @@ public sealed class StringDictionary
 
     private const int SlotsInitial = 64;
     private const int AddressTextBytesMax = 64;
+    private const int AddressSlotBits = 6;
 
     private readonly int _countMax;
     private int[] _slots = new int[SlotsInitial]; // Id + 1; 0 is free. Open addressing, at most half full.
@@ -41,9 +42,8 @@ public sealed class StringDictionary
     private int _bytesUsed;
     private int _count;
 
-    // The agents of a partition come in runs: most look-ups repeat the one before.
-    private UInt128 _lastAddress;
-    private uint _lastAddressId;
+    // The agents of a partition are few: their addresses are seldom written out as texts again.
+    private readonly (UInt128 Address, uint Id)[] _addresses = new (UInt128, uint)[1 << AddressSlotBits];
 
     // Ids of another dictionary, and what they are here + 1; 0 is not known yet.
     private StringDictionary? _source;
@@ -101,22 +101,15 @@ public sealed class StringDictionary
 
     /// <summary>The id of an address as text: <c>10.0.0.1</c> for an IPv4 one in either form, else as RFC 5952 writes it.</summary>
     /// <param name="address">16 bytes in network order.</param>
-    public uint InternAddress(ReadOnlySpan<byte> address)
+    public uint InternAddress(ReadOnlySpan<byte> address) => InternAddress(MemoryMarshal.Read<UInt128>(address));
+
+    /// <inheritdoc cref="InternAddress(ReadOnlySpan{byte})"/>
+    /// <param name="address">16 bytes that lie in memory in network order.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint InternAddress(UInt128 address)
     {
-        var value = MemoryMarshal.Read<UInt128>(address);
-        if (value == _lastAddress && _lastAddressId != EmptyId)
-        {
-            return _lastAddressId;
-        }
-
-        Span<byte> text = stackalloc byte[AddressTextBytesMax];
-        var length = FormatAddress(address, text);
-        var id = Intern(text[..length]);
-
-        // An address above the limit is not remembered: each look-up that meets the limit is counted.
-        _lastAddressId = id == OverflowId ? EmptyId : id;
-        _lastAddress = value;
-        return id;
+        ref readonly var known = ref _addresses[AddressSlotOf(address)];
+        return known.Address == address && known.Id != EmptyId ? known.Id : InternNewAddress(address);
     }
 
     /// <summary>The id of a text that another dictionary holds; each text is looked up once.</summary>
@@ -145,7 +138,7 @@ public sealed class StringDictionary
         Array.Clear(_slots);
         _bytesUsed = 0;
         _count = 0;
-        _lastAddressId = EmptyId;
+        Array.Clear(_addresses);
         _source = null;
         _generation++;
         OverflowCount = 0;
@@ -222,6 +215,20 @@ public sealed class StringDictionary
         }
 
         return longest;
+    }
+
+    private static int AddressSlotOf(UInt128 address) =>
+        (int)((((ulong)address ^ (ulong)(address >> 64)) * 0x9e3779b97f4a7c15) >> (64 - AddressSlotBits));
+
+    private uint InternNewAddress(UInt128 address)
+    {
+        Span<byte> text = stackalloc byte[AddressTextBytesMax];
+        var length = FormatAddress(MemoryMarshal.AsBytes(new ReadOnlySpan<UInt128>(in address)), text);
+        var id = Intern(text[..length]);
+
+        // An address above the limit is not remembered: each look-up that meets the limit is counted.
+        _addresses[AddressSlotOf(address)] = (address, id == OverflowId ? EmptyId : id);
+        return id;
     }
 
     private uint TranslateNew(StringDictionary source, uint sourceId)
