@@ -45,33 +45,55 @@ public sealed class PmacctLine
 [JsonSerializable(typeof(PmacctLine))]
 internal sealed partial class PmacctLineContext : JsonSerializerContext;
 
-/// <summary>Takes records and adds up their bytes, so that the work is done.</summary>
+/// <summary>Takes records into a chunk's memory, as the router does, and adds up their bytes, so that the work is done.</summary>
 internal sealed unsafe class SummingSink : RecordSink, IDisposable
 {
+    private const int BlockRows = 64;
+
     private readonly int _bytes;
     private readonly int _bytesMeterOffset;
+    private readonly byte* _rows;
+    private int _used;
 
     public SummingSink(StreamSchema schema)
     {
         _bytes = schema.RecordBytes;
         _bytesMeterOffset = schema.RecordMetersOffset + (schema.Meters.IndexOf(StandardSchema.Bytes) * sizeof(ulong));
-        Row = (byte*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)_bytes, 64);
-        new Span<byte>(Row, _bytes).Clear();
+        _rows = (byte*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)(_bytes * RecordChunk.RecordsMax), 64);
         Strings = new StringDictionary(10_000);
+        Next();
     }
 
     /// <summary>Sum of the meter <c>bytes</c>: what the peers add up, too.</summary>
     public ulong Sum { get; private set; }
 
-    public override void Accept()
+    public override void Accept() => AcceptRows(1, isHashed: false);
+
+    public override void AcceptRows(int count, bool isHashed)
     {
-        Sum += *(ulong*)(Row + _bytesMeterOffset);
-        new Span<byte>(Row, _bytes).Clear();
+        var row = Row;
+        var sum = 0UL;
+        for (var index = 0; index < count; index++, row += _bytes)
+        {
+            sum += *(ulong*)(row + _bytesMeterOffset);
+        }
+
+        Sum += sum;
+        _used += count;
+        Next();
     }
 
     public override void Reject(DecodeStatus status, ReadOnlySpan<byte> evidence) => throw new InvalidOperationException(status.ToString());
 
-    public void Dispose() => System.Runtime.InteropServices.NativeMemory.AlignedFree(Row);
+    public void Dispose() => System.Runtime.InteropServices.NativeMemory.AlignedFree(_rows);
+
+    private void Next()
+    {
+        _used = _used == RecordChunk.RecordsMax ? 0 : _used;
+        Row = _rows + ((nint)_used * _bytes);
+        RowCapacity = Math.Min(BlockRows, RecordChunk.RecordsMax - _used);
+        new Span<byte>(Row, _bytes).Clear();
+    }
 }
 
 /// <summary>ns a record of each flow format, 1,000 records a message, beside the usual libraries.</summary>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Weir.Core.Hashing;
 using Weir.Core.Model;
 
 namespace Weir.Ingest;
@@ -9,27 +8,28 @@ namespace Weir.Ingest;
 /// <summary>Takes records from a decoder, drops what is late into the account, and puts the rest into the chunk of its tag set's shard.</summary>
 /// <remarks>
 /// One thread, that of its ingest worker. With one shard the decoder writes straight into the chunk; with several it writes into
-/// a scratch row, since the shard is known only when the tags are.
+/// scratch rows, since the shard is known only when the tags are.
 /// </remarks>
 internal sealed unsafe class ShardRouter : RecordSink, IDisposable
 {
     /// <summary>Most string tags of a schema.</summary>
     internal const int StringTagsMax = 64;
 
+    /// <summary>Most rows of a block: they stay in the first-level cache between the decoder and <see cref="AcceptRows"/>.</summary>
+    internal const int BlockRowsMax = 64;
+
     private const int TimeOffset = StreamSchema.HashBytes;
-    private const int TagsOffset = StreamSchema.HashBytes + StreamSchema.TimeBytes;
 
     private readonly IShard[] _shards;
     private readonly ChunkPool _chunkPool;
     private readonly RejectRing _rejects;
     private readonly CancellationToken _stopping;
-    private readonly int[] _stringOffsets;
+    private readonly RecordHash _hash;
     private readonly int _recordBytes;
     private readonly int _recordsMeterOffset;
-    private readonly int _tagWordCount;
     private readonly long _pastMaxMs;
     private readonly long _futureMaxMs;
-    private readonly byte* _scratchRow; // Null with one shard.
+    private readonly byte* _scratchRows; // Null with one shard.
 
     // The message in progress.
     private PartitionState _state = null!;
@@ -64,16 +64,14 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _chunkPool = chunkPool;
         _rejects = rejects;
         _stopping = stopping;
-        _stringOffsets = [.. schema.StringTagOffsets.Select(offset => StreamSchema.HashBytes + offset)];
+        _hash = new RecordHash(schema);
         _recordBytes = schema.RecordBytes;
         _recordsMeterOffset = schema.RecordMetersOffset;
-        _tagWordCount = (schema.KeyBytes - StreamSchema.TimeBytes) / sizeof(ulong);
         _pastMaxMs = (long)options.PastMax.TotalMilliseconds;
         _futureMaxMs = (long)options.FutureMax.TotalMilliseconds;
         if (_shards.Length > 1)
         {
-            _scratchRow = (byte*)NativeMemory.AlignedAlloc((nuint)_recordBytes, 64);
-            NativeMemory.Clear(_scratchRow, (nuint)_recordBytes);
+            _scratchRows = (byte*)NativeMemory.AlignedAlloc((nuint)(_recordBytes * BlockRowsMax), 64);
         }
     }
 
@@ -134,39 +132,36 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     }
 
     /// <inheritdoc/>
-    public override void Accept()
+    public override void Accept() => AcceptRows(1, isHashed: false);
+
+    /// <inheritdoc/>
+    public override void AcceptRows(int count, bool isHashed)
     {
-        _readCount++;
+        Debug.Assert(count > 0 && count <= RowCapacity, "The decoder keeps within the block.");
+        _readCount += count;
+        var goodCount = DropLate(count);
         var row = Row;
-        var time = *(ulong*)(row + TimeOffset);
-        var timeMs = (long)(time * 1000);
-        if (timeMs < _timeMsMin || timeMs > _timeMsMax)
+        var strings = Strings;
+        for (var index = 0; index < goodCount; index++, row += _recordBytes)
         {
-            _cut.LateCount++;
-            _counters.LateCount++;
-            MessageLateCount++;
-            NativeMemory.Clear(row, (nuint)_recordBytes);
-            return;
+            *(ulong*)(row + _recordsMeterOffset) = 1;
+            if (!isHashed)
+            {
+                *(ulong*)row = _hash.Of(row, strings);
+            }
         }
 
-        _eventTimeMin = Math.Min(_eventTimeMin, time);
-        _eventTimeMax = Math.Max(_eventTimeMax, time);
-        *(ulong*)(row + _recordsMeterOffset) = 1;
-        var hash = HashOf(row);
-        *(ulong*)row = hash;
-
-        var chunk = _chunk;
-        var shard = 0;
-        if (chunk is null)
+        if (_chunk is { } chunk)
         {
-            shard = ShardOf(hash, _shards.Length);
-            chunk = _state.OpenChunks[shard] ?? OpenChunk(shard);
-            Unsafe.CopyBlockUnaligned(chunk.Rows + ((nint)chunk.RecordCount * _recordBytes), row, (uint)_recordBytes);
+            chunk.RecordCount += goodCount;
+            if (chunk.RecordCount == RecordChunk.RecordsMax)
+            {
+                Send(_state, shard: 0);
+            }
         }
-
-        if (++chunk.RecordCount == RecordChunk.RecordsMax)
+        else
         {
-            Send(_state, shard);
+            Spread(goodCount);
         }
 
         NextRow();
@@ -232,52 +227,100 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => NativeMemory.AlignedFree(_scratchRow);
+    public void Dispose() => NativeMemory.AlignedFree(_scratchRows);
 
     /// <summary>The shard that owns the range of <paramref name="hash"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int ShardOf(ulong hash, int shardCount) => (int)Math.BigMul(hash, (ulong)shardCount, out _);
 
-    /// <summary>
-    /// The hash of a record's tag set. The ids of strings differ from cut to cut, so their texts are hashed in their place: the
-    /// same tag set has the same hash on every machine.
-    /// </summary>
-    private ulong HashOf(byte* row)
+    /// <summary>Takes late records out of the block at <see cref="RecordSink.Row"/>; the others close up and keep their order.</summary>
+    /// <returns>How many are left.</returns>
+    private int DropLate(int count)
     {
-        var offsets = _stringOffsets;
-        if (offsets.Length == 0)
+        var row = Row;
+        var min = ulong.MaxValue;
+        var max = 0UL;
+        for (var index = 0; index < count; index++, row += _recordBytes)
         {
-            return TagHash.OfWords((ulong*)(row + TagsOffset), _tagWordCount);
+            var time = *(ulong*)(row + TimeOffset);
+            min = Math.Min(min, time);
+            max = Math.Max(max, time);
         }
 
-        var ids = stackalloc uint[StringTagsMax];
-        for (var index = 0; index < offsets.Length; index++)
+        if (IsLate(min) || IsLate(max))
         {
-            ids[index] = *(uint*)(row + offsets[index]);
-            *(uint*)(row + offsets[index]) = 0;
+            count = DropLateOneByOne(count, ref min, ref max);
         }
 
-        var hash = TagHash.OfWords((ulong*)(row + TagsOffset), _tagWordCount);
-        for (var index = 0; index < offsets.Length; index++)
+        _eventTimeMin = Math.Min(_eventTimeMin, min);
+        _eventTimeMax = Math.Max(_eventTimeMax, max);
+        return count;
+    }
+
+    private int DropLateOneByOne(int count, ref ulong min, ref ulong max)
+    {
+        min = ulong.MaxValue;
+        max = 0;
+        var to = Row;
+        var goodCount = 0;
+        for (var from = Row; count > 0; count--, from += _recordBytes)
         {
-            *(uint*)(row + offsets[index]) = ids[index];
-            hash = TagHash.Combine(hash, Strings.HashOf(ids[index]));
+            var time = *(ulong*)(from + TimeOffset);
+            if (IsLate(time))
+            {
+                _cut.LateCount++;
+                _counters.LateCount++;
+                MessageLateCount++;
+                continue;
+            }
+
+            min = Math.Min(min, time);
+            max = Math.Max(max, time);
+            if (to != from)
+            {
+                Unsafe.CopyBlockUnaligned(to, from, (uint)_recordBytes);
+            }
+
+            to += _recordBytes;
+            goodCount++;
         }
 
-        return hash;
+        return goodCount;
+    }
+
+    /// <summary>Decoders let only times of 32 bits pass.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsLate(ulong time) => (long)(time * 1000) < _timeMsMin || (long)(time * 1000) > _timeMsMax;
+
+    /// <summary>Copies the rows of the scratch block into the chunks of their shards.</summary>
+    private void Spread(int count)
+    {
+        var row = Row;
+        for (var index = 0; index < count; index++, row += _recordBytes)
+        {
+            var shard = ShardOf(*(ulong*)row, _shards.Length);
+            var chunk = _state.OpenChunks[shard] ?? OpenChunk(shard);
+            Unsafe.CopyBlockUnaligned(chunk.Rows + ((nint)chunk.RecordCount * _recordBytes), row, (uint)_recordBytes);
+            if (++chunk.RecordCount == RecordChunk.RecordsMax)
+            {
+                Send(_state, shard);
+            }
+        }
     }
 
     private void NextRow()
     {
-        if (_scratchRow != null)
+        if (_scratchRows != null)
         {
             _chunk = null;
-            Row = _scratchRow;
+            Row = _scratchRows;
+            RowCapacity = BlockRowsMax;
         }
         else
         {
             _chunk = _state.OpenChunks[0] ?? OpenChunk(0);
             Row = _chunk.Rows + ((nint)_chunk.RecordCount * _recordBytes);
+            RowCapacity = Math.Min(BlockRowsMax, RecordChunk.RecordsMax - _chunk.RecordCount);
         }
 
         NativeMemory.Clear(Row, (nuint)_recordBytes);

@@ -53,6 +53,9 @@ internal sealed class FieldTargets
         return -1;
     }
 
+    /// <summary>Offset of a standard tag; 0, the place of the tag hash, when no view uses it.</summary>
+    public int TagOrHash(TagDefinition tag) => Math.Max((int)Tag(tag), 0);
+
     /// <summary>Offset of a standard meter, whatever its fold; −1 when no view uses it.</summary>
     public short Meter(MeterDefinition meter)
     {

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -14,7 +13,7 @@ namespace Weir.Codecs.Flow;
 /// stored where one does. What the fields mean is written in <c>FORMAT.md</c>.
 /// </para>
 /// </remarks>
-public abstract unsafe class FlowDecoder
+public abstract class FlowDecoder
 {
     /// <summary>
     /// Records of one message; what comes after them is rejected once, as <see cref="DecodeStatus.LengthOverLimit"/>. Sixteen times
@@ -26,8 +25,4 @@ public abstract unsafe class FlowDecoder
     /// <param name="payload">The value of the Kafka message.</param>
     /// <param name="sink">Told of each record that decoded and of each one that did not.</param>
     public abstract void Decode(ReadOnlySpan<byte> payload, RecordSink sink);
-
-    /// <summary>Zeroes a row that was begun and is given up: the sink hands out zeroed rows and gets them back so.</summary>
-    private protected static void ClearRow(byte* row, StreamSchema schema) =>
-        Unsafe.InitBlockUnaligned(row + StreamSchema.HashBytes, 0, (uint)(schema.RecordBytes - StreamSchema.HashBytes));
 }

@@ -25,21 +25,25 @@ internal sealed unsafe class Goflow2Decoder : FlowDecoder
     /// <summary>Slot of the end, the last resort.</summary>
     internal const int TimeFlowEnd = 2;
 
-    private readonly StreamSchema _schema;
     private readonly ProtoFieldTable _fields = new();
+    private readonly UsualCopy _copy = new();
+    private readonly Goflow2Usual? _usual; // Null where a user's field has the number of one of ours.
+    private readonly int _rowBytes;
     private readonly RowFinisher _finisher;
 
     /// <summary>Makes a decoder for a schema.</summary>
     public Goflow2Decoder(StreamSchema schema)
     {
         var targets = new FieldTargets(schema);
-        _schema = schema;
+        _rowBytes = schema.RecordBytes;
         _finisher = new RowFinisher(targets);
         AddStandardFields(targets);
+        _usual = UsualFields.IsSupported ? new Goflow2Usual(targets) : null;
         foreach (var (source, _, action) in targets.UserDefined())
         {
             if (source.ProtobufField != 0)
             {
+                _usual = Goflow2Usual.IsTaken(source.ProtobufField) ? null : _usual;
                 _fields.Add((uint)source.ProtobufField, action);
             }
         }
@@ -57,23 +61,25 @@ internal sealed unsafe class Goflow2Decoder : FlowDecoder
         fixed (byte* start = payload)
         {
             var end = start + payload.Length;
-            var form = Goflow2Framing.Find(start, end, out var status);
-            switch (form)
+            var rows = new RowBlock(sink, _rowBytes);
+            switch (Goflow2Framing.Find(start, end, out var status))
             {
                 case Goflow2Form.Bare:
-                    DecodeRecord(payload, sink);
+                    DecodeRecord(start, end, end, sink, ref rows);
                     break;
                 case Goflow2Form.Delimited:
-                    DecodeDelimited(start, end, sink);
+                    DecodeDelimited(start, end, sink, ref rows);
                     break;
                 default:
-                    sink.Reject(status, payload);
+                    rows.Reject(status, payload);
                     break;
             }
+
+            rows.End();
         }
     }
 
-    private void DecodeDelimited(byte* start, byte* end, RecordSink sink)
+    private void DecodeDelimited(byte* start, byte* end, RecordSink sink, ref RowBlock rows)
     {
         var cursor = new ProtoCursor(start, end);
         for (var recordCount = 0; !cursor.IsAtEnd; recordCount++)
@@ -92,28 +98,20 @@ internal sealed unsafe class Goflow2Decoder : FlowDecoder
 
             if (status != DecodeStatus.Ok)
             {
-                sink.Reject(status, new ReadOnlySpan<byte>(from, (int)(end - from)));
+                rows.Reject(status, new ReadOnlySpan<byte>(from, (int)(end - from)));
                 return;
             }
 
-            DecodeRecord(record, sink);
+            DecodeRecord(cursor.Position - record.Length, cursor.Position, end, sink, ref rows);
         }
     }
 
-    private void DecodeRecord(ReadOnlySpan<byte> record, RecordSink sink)
+    private void DecodeRecord(byte* start, byte* end, byte* readableEnd, RecordSink sink, ref RowBlock rows)
     {
-        var row = sink.Row;
+        var row = rows.Row;
         Unsafe.SkipInit(out FlowState state);
-        state.Reset();
-        state.SamplingRate = 0;
-        DecodeStatus status;
-        fixed (byte* start = record)
-        {
-            var cursor = new ProtoCursor(start, start + record.Length);
-            status = _fields.Read(ref cursor, null, ref state, row, sink.Strings);
-        }
-
         var isSamplingUnknown = false;
+        var status = ReadFields(start, end, readableEnd, ref state, row, sink.Strings);
         if (status == DecodeStatus.Ok)
         {
             var durationMs = FlowState.DurationOf(state.Times[TimeFlowStart], state.Times[TimeFlowEnd]);
@@ -122,13 +120,46 @@ internal sealed unsafe class Goflow2Decoder : FlowDecoder
 
         if (status != DecodeStatus.Ok)
         {
-            ClearRow(row, _schema);
-            sink.Reject(status, record);
+            rows.Reject(status, new ReadOnlySpan<byte>(start, (int)(end - start)));
             return;
         }
 
         sink.SamplingUnknownCount += isSamplingUnknown ? 1 : 0;
-        sink.Accept();
+        rows.Accept();
+    }
+
+    /// <summary>Reads a message: in the usual order as far as that goes, then in any.</summary>
+    private DecodeStatus ReadFields(byte* start, byte* end, byte* readableEnd, ref FlowState state, byte* row, StringDictionary strings)
+    {
+        Begin(ref state, row);
+        if (_usual is not null && _copy.TryPlace(ref start, ref end, readableEnd))
+        {
+            var position = _usual.Take(start, end, ref state, row, strings);
+            *(ulong*)row = 0;
+            if (position == null)
+            {
+                Begin(ref state, row);
+            }
+            else
+            {
+                start = position;
+            }
+        }
+
+        if (start == end)
+        {
+            return DecodeStatus.Ok;
+        }
+
+        var cursor = new ProtoCursor(start, end);
+        return _fields.Read(ref cursor, null, ref state, row, strings);
+    }
+
+    private void Begin(ref FlowState state, byte* row)
+    {
+        new Span<byte>(row, _rowBytes).Clear();
+        state.Reset();
+        state.SamplingRate = 0;
     }
 
     private void AddStandardFields(FieldTargets targets)

@@ -12,10 +12,11 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
 {
     private const int PatternCount = 64; // Fields of a record that are found by their place; those behind are looked up.
 
-    private readonly StreamSchema _schema;
     private readonly JsonKeyPattern[] _patterns = new JsonKeyPattern[PatternCount];
     private readonly JsonKeyTable _keys = new();
+    private readonly JsonQuick _quick = new();
     private readonly RowFinisher _finisher;
+    private readonly int _rowBytes;
     private readonly ulong _samplingRateDefault;
 
     // Texts with escapes are written out here; pinned, because tokens point into it.
@@ -29,7 +30,7 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
         FieldTargets targets, IEnumerable<(string Key, FieldAction Action)> keys, bool isSamplingUnknownWhenAbsent = false)
     {
         _samplingRateDefault = isSamplingUnknownWhenAbsent ? 0 : FlowState.SamplingAbsent;
-        _schema = targets.Schema;
+        _rowBytes = targets.Schema.RecordBytes;
         _finisher = new RowFinisher(targets);
         foreach (var (key, action) in keys)
         {
@@ -49,6 +50,7 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
     public sealed override void Decode(ReadOnlySpan<byte> payload, RecordSink sink)
     {
         var recordCount = 0;
+        var rows = new RowBlock(sink, _rowBytes);
         fixed (byte* start = payload)
         {
             var end = start + payload.Length;
@@ -67,33 +69,35 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
 
                 if (++recordCount > RecordsPerMessageMax)
                 {
-                    sink.Reject(DecodeStatus.LengthOverLimit, left);
-                    return;
+                    rows.Reject(DecodeStatus.LengthOverLimit, left);
+                    break;
                 }
 
-                DecodeLine(ref cursor, left[..lineLength], sink);
+                DecodeLine(ref cursor, left[..lineLength], sink, ref rows);
             }
         }
 
         if (recordCount == 0)
         {
-            sink.Reject(DecodeStatus.Empty, payload);
+            rows.Reject(DecodeStatus.Empty, payload);
         }
+
+        rows.End();
     }
 
     /// <summary>End − start of a record, ms; 0 when not known.</summary>
     private protected abstract ulong DurationOf(in FlowState state);
 
-    private void DecodeLine(ref JsonCursor cursor, ReadOnlySpan<byte> line, RecordSink sink)
+    private void DecodeLine(ref JsonCursor cursor, ReadOnlySpan<byte> line, RecordSink sink, ref RowBlock rows)
     {
-        var row = sink.Row;
+        var row = rows.Row;
+        rows.Clear();
         Unsafe.SkipInit(out FlowState state);
         state.Reset();
         state.SamplingRate = _samplingRateDefault;
         var status = ReadRecord(ref cursor, ref state, row, sink.Strings);
         if (status == DecodeStatus.Ok && (state.IsMarker || (state.IsUnknownEvent && !state.HasFlowField)))
         {
-            ClearRow(row, _schema);
             sink.MarkerCount++;
             return;
         }
@@ -106,13 +110,12 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
 
         if (status != DecodeStatus.Ok)
         {
-            ClearRow(row, _schema);
-            sink.Reject(status, line);
+            rows.Reject(status, line);
             return;
         }
 
         sink.SamplingUnknownCount += isSamplingUnknown ? 1 : 0;
-        sink.Accept();
+        rows.Accept();
     }
 
     private DecodeStatus ReadRecord(ref JsonCursor cursor, ref FlowState state, byte* row, StringDictionary strings)
@@ -188,6 +191,11 @@ internal abstract unsafe class JsonFlowDecoder : FlowDecoder
 
     private DecodeStatus ReadField(ref JsonCursor cursor, int index, ref FlowState state, byte* row, StringDictionary strings)
     {
+        if (index >= 0 && _quick.TryTake(ref cursor, _keys.Action(index), ref state, row, strings))
+        {
+            return DecodeStatus.Ok;
+        }
+
         var status = cursor.ReadValue(out var value);
         if (index < 0 || status != DecodeStatus.Ok)
         {

@@ -11,8 +11,7 @@ namespace Weir.Codecs.Flow;
 /// the others go on; the evidence of the first one is the batch, of the others its header.
 /// </para>
 /// <para>
-/// Columns are spread into a tile of rows that stays in the first-level cache, and the rows are copied to the sink from there: the
-/// sink gives one row at a time, since each may go to another shard.
+/// Columns are spread into a tile of rows that stays in the first-level cache, and runs of good rows are copied to the sink from there.
 /// </para>
 /// </remarks>
 internal sealed unsafe class WeirBatchDecoder : FlowDecoder
@@ -21,7 +20,6 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
     private const uint TextNotSeen = uint.MaxValue;
     private const uint TextInvalid = uint.MaxValue - 1;
 
-    private readonly StreamSchema _schema;
     private readonly WeirBatchColumns _columns;
     private readonly int _rowBytes;
     private readonly byte[] _tileMemory;
@@ -38,7 +36,6 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
     public WeirBatchDecoder(StreamSchema schema)
     {
         var targets = new FieldTargets(schema);
-        _schema = schema;
         _columns = new WeirBatchColumns(targets);
         _rowBytes = schema.RecordBytes;
         _tileMemory = GC.AllocateArray<byte>(_rowBytes * TileRows, pinned: true);
@@ -67,12 +64,15 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
 
             Array.Clear(_tileMemory);
             var isRejected = false;
+            var rows = new RowBlock(sink, _rowBytes);
             for (var first = 0; first < _columns.RecordCount; first += TileRows)
             {
                 var count = Math.Min(TileRows, _columns.RecordCount - first);
                 FillTile(first, count);
-                Emit(first, count, payload, sink, ref isRejected);
+                Emit(first, count, payload, sink, ref rows, ref isRejected);
             }
+
+            rows.End();
 
             _textIdsOf = null;
         }
@@ -132,38 +132,63 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
         }
     }
 
-    private void Emit(int first, int count, ReadOnlySpan<byte> payload, RecordSink sink, ref bool isRejected)
+    /// <summary>Hands the rows of the tile over, in runs as long as they are good and the sink has room.</summary>
+    private void Emit(int first, int count, ReadOnlySpan<byte> payload, RecordSink sink, ref RowBlock rows, ref bool isRejected)
     {
         var tile = (byte*)Unsafe.AsPointer(ref _tileMemory[0]);
-        for (var index = 0; index < count; index++, tile += _rowBytes)
+        for (var from = 0; from < count;)
         {
-            var status = _statuses[index];
-            var row = sink.Row;
+            var status = _statuses[from];
+            var runCount = 0;
             if (status == DecodeStatus.Ok)
             {
-                Unsafe.CopyBlockUnaligned(
-                    row + StreamSchema.HashBytes, tile + StreamSchema.HashBytes, (uint)(_rowBytes - StreamSchema.HashBytes));
-                foreach (ref readonly var column in _columns.Texts)
+                var room = Math.Min(count - from, rows.Left);
+                runCount = 1;
+                while (runCount < room && _statuses[from + runCount] == DecodeStatus.Ok)
                 {
-                    status = PutText(row + column.Action.Offset, column.NumberAt(first + index), sink.Strings);
-                    if (status != DecodeStatus.Ok)
-                    {
-                        ClearRow(row, _schema);
-                        break;
-                    }
+                    runCount++;
+                }
+
+                Unsafe.CopyBlockUnaligned(rows.Row, tile + ((nint)from * _rowBytes), (uint)(runCount * _rowBytes));
+                status = PutTexts(rows.Row, first + from, ref runCount, sink.Strings);
+                if (runCount > 0)
+                {
+                    rows.Accept(runCount);
+                    from += runCount;
                 }
             }
 
-            if (status == DecodeStatus.Ok)
+            if (status != DecodeStatus.Ok)
             {
-                sink.Accept();
-            }
-            else
-            {
-                sink.Reject(status, isRejected ? payload[..WeirBatch.HeaderBytes] : payload);
+                rows.Reject(status, isRejected ? payload[..WeirBatch.HeaderBytes] : payload);
                 isRejected = true;
+                from++;
             }
         }
+    }
+
+    /// <summary>Stores the ids of the texts of <paramref name="count"/> records, which becomes the number of those before the first bad one.</summary>
+    private DecodeStatus PutTexts(byte* row, int first, ref int count, StringDictionary strings)
+    {
+        if (_columns.Texts.IsEmpty)
+        {
+            return DecodeStatus.Ok;
+        }
+
+        for (var index = 0; index < count; index++, row += _rowBytes)
+        {
+            foreach (ref readonly var column in _columns.Texts)
+            {
+                var status = PutText(row + column.Action.Offset, column.NumberAt(first + index), strings);
+                if (status != DecodeStatus.Ok)
+                {
+                    count = index;
+                    return status;
+                }
+            }
+        }
+
+        return DecodeStatus.Ok;
     }
 
     /// <summary>Stores the id of a text of the batch. Ids are the dictionary's, which may change from record to record.</summary>

@@ -1,43 +1,103 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
 
 /// <summary><c>weir-proto</c>: a <c>weir.v1.FlowBatch</c> of <c>weir_flow.proto</c>, many records in a message.</summary>
 /// <remarks>
+/// <para>
 /// A bad record is one reject and the others go on; broken framing of the batch rejects what is left once. Tags that users define
 /// are looked for in <c>Tags</c> and in <c>FlowRecord</c>, meters in <c>FlowRecord</c>, under their field number.
+/// </para>
+/// <para>
+/// Tags that come first in their record are decoded once: after that their bytes are hashed and compared as they are
+/// (<see cref="TagCache"/>). Records go through in groups, so that the memory of all tags of a group is asked for before that of the
+/// first is needed. Texts have ids of this decoder first, and get those of the cut at the end of the record, in the order of the
+/// schema: which ids a cut has never depends on what the cache holds.
+/// </para>
 /// </remarks>
 internal sealed unsafe class WeirProtoDecoder : FlowDecoder
 {
     /// <summary>Field of a batch: a record.</summary>
     internal const uint RecordsField = 1;
 
-    private readonly StreamSchema _schema;
+    /// <summary>Memory for decoded tags, by default: some 130,000 tag sets of IPv4 flows.</summary>
+    internal const int CacheBytesDefault = 16 << 20;
+
+    /// <summary>Texts that the decoder keeps at most.</summary>
+    internal const int TextsMax = 1 << 16;
+
+    private const int TextsReserve = 1 << 12; // What a group of sane records may add.
+    private const int TextBytesMax = 4 << 20;
+    private const int GroupSize = 32;
+    private const byte RecordTag = (byte)((RecordsField << 3) | (uint)WireType.Bytes);
+    private const byte TagsTag = (1 << 3) | (byte)WireType.Bytes;
+    private const int TimeField = 2;
+    private const int FlowsField = 3;
+    private const int PacketsField = 4;
+    private const int BytesField = 5;
+    private const int SamplingField = 13;
+    private const int TagsOffset = StreamSchema.HashBytes + StreamSchema.TimeBytes;
+
     private readonly ProtoFieldTable _tagFields = new();
     private readonly ProtoFieldTable _recordFields = new();
     private readonly RowFinisher _finisher;
+    private readonly RecordHash _hash;
+    private readonly TagCache _cache;
+    private readonly CacheGate _gate = new();
+    private readonly VarintRun _run = new();
+    private readonly StringDictionary _texts = new(TextsMax);
+    private readonly int[] _stringOffsets;
+    private readonly int _rowBytes;
+    private readonly int _tagWordCount;
+    private readonly int _meterCount;
+    private readonly int _flowsOffset;
+    private readonly int _packetsOffset;
+    private readonly int _bytesOffset;
+    private readonly UsualCopy _copy = new();
+    private readonly UsualTags? _usualTags; // Null where a user's field has the number of one of ours.
+    private readonly bool _isRunUsable;
+    private readonly bool _isImageOneVector;
 
     /// <summary>Makes a decoder for a schema.</summary>
-    public WeirProtoDecoder(StreamSchema schema)
+    /// <param name="schema">The schema.</param>
+    /// <param name="cacheBytes">Memory for decoded tags.</param>
+    public WeirProtoDecoder(StreamSchema schema, int cacheBytes = CacheBytesDefault)
     {
         var targets = new FieldTargets(schema);
-        _schema = schema;
         _finisher = new RowFinisher(targets);
+        _hash = new RecordHash(schema);
+        _stringOffsets = _hash.StringOffsets.ToArray();
+        _rowBytes = schema.RecordBytes;
+        _tagWordCount = (schema.KeyBytes - StreamSchema.TimeBytes) / sizeof(ulong);
+        _cache = new TagCache(_tagWordCount * sizeof(ulong), cacheBytes);
+        _meterCount = schema.Meters.Length;
+        _flowsOffset = targets.Meter(StandardSchema.Flows);
+        _packetsOffset = targets.Meter(StandardSchema.Packets);
+        _bytesOffset = targets.Meter(StandardSchema.Bytes);
         AddTagFields(targets);
         AddRecordFields(targets);
+        _isRunUsable = VarintRun.IsSupported;
+        _usualTags = UsualFields.IsSupported ? new UsualTags(targets) : null;
+        _isImageOneVector = _tagWordCount <= Vector512<ulong>.Count && _rowBytes - TagsOffset >= Vector512<byte>.Count;
         foreach (var (source, isTag, action) in targets.UserDefined())
         {
             if (source.ProtobufField != 0)
             {
+                _isRunUsable &= source.ProtobufField >= VarintRun.FieldCount;
                 _recordFields.Add((uint)source.ProtobufField, action);
                 if (isTag)
                 {
+                    _usualTags = source.ProtobufField > UsualTags.FieldMax ? _usualTags : null;
                     _tagFields.Add((uint)source.ProtobufField, action);
                 }
             }
         }
     }
+
+    /// <summary>Times that what the decoder keeps was forgotten for want of room.</summary>
+    internal int CacheClearCount => _cache.ClearCount;
 
     /// <inheritdoc/>
     public override void Decode(ReadOnlySpan<byte> payload, RecordSink sink)
@@ -50,37 +110,9 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
 
         fixed (byte* start = payload)
         {
-            var end = start + payload.Length;
-            var cursor = new ProtoCursor(start, end);
-            var recordCount = 0;
-            while (!cursor.IsAtEnd)
-            {
-                var from = cursor.Position;
-                ReadOnlySpan<byte> record = default;
-                var status = cursor.ReadTag(out var field, out var wireType);
-                var isRecord = field == RecordsField && wireType == WireType.Bytes;
-                if (status == DecodeStatus.Ok)
-                {
-                    status = isRecord ? cursor.ReadBytes(out record) : cursor.Skip(field, wireType);
-                }
-
-                if (isRecord && ++recordCount > RecordsPerMessageMax)
-                {
-                    status = DecodeStatus.LengthOverLimit;
-                }
-
-                if (status != DecodeStatus.Ok)
-                {
-                    sink.Reject(status, new ReadOnlySpan<byte>(from, (int)(end - from)));
-                    return;
-                }
-
-                if (isRecord)
-                {
-                    DecodeRecord(record, sink);
-                }
-            }
-
+            var rows = new RowBlock(sink, _rowBytes, isHashed: true);
+            var recordCount = DecodeBatch(start, start + payload.Length, sink.Strings, ref rows);
+            rows.End();
             if (recordCount == 0)
             {
                 sink.Reject(DecodeStatus.Malformed, payload); // Something, but no record: not a batch of ours.
@@ -88,16 +120,313 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
         }
     }
 
-    private void DecodeRecord(ReadOnlySpan<byte> record, RecordSink sink)
+    /// <summary>Decodes all records, in groups.</summary>
+    /// <returns>How many records and rejects there were.</returns>
+    [SkipLocalsInit]
+    private int DecodeBatch(byte* start, byte* end, StringDictionary strings, ref RowBlock rows)
     {
-        var row = sink.Row;
-        Unsafe.SkipInit(out FlowState state);
-        state.Reset();
-        DecodeStatus status;
-        fixed (byte* start = record)
+        var frames = stackalloc Frame[GroupSize];
+        var recordCount = 0;
+        var frameCount = 0;
+        for (var position = start; position < end;)
         {
-            var cursor = new ProtoCursor(start, start + record.Length);
-            status = _recordFields.Read(ref cursor, _tagFields, ref state, row, sink.Strings);
+            var from = position;
+            var record = position + 2;
+            if (end - position > 2 && *position == RecordTag && position[1] < 0x80 && position[1] <= end - record)
+            {
+                position = record + position[1];
+            }
+            else if (NextField(ref position, end, out record) is { } status)
+            {
+                if (status == DecodeStatus.Ok)
+                {
+                    continue; // A field of a later release.
+                }
+
+                DecodeGroup(frames, frameCount, end, strings, ref rows);
+                rows.Reject(status, new ReadOnlySpan<byte>(from, (int)(end - from)));
+                return recordCount + 1;
+            }
+
+            if (++recordCount > RecordsPerMessageMax)
+            {
+                DecodeGroup(frames, frameCount, end, strings, ref rows);
+                rows.Reject(DecodeStatus.LengthOverLimit, new ReadOnlySpan<byte>(from, (int)(end - from)));
+                return recordCount;
+            }
+
+            Look(ref frames[frameCount], record, position);
+            if (++frameCount == GroupSize)
+            {
+                DecodeGroup(frames, frameCount, end, strings, ref rows);
+                frameCount = 0;
+            }
+        }
+
+        DecodeGroup(frames, frameCount, end, strings, ref rows);
+        return recordCount;
+    }
+
+    /// <summary>Reads a field of the batch that is not a record of up to 127 bytes.</summary>
+    /// <returns>Null for a record; Ok for another field, passed; else why it cannot be read.</returns>
+    private static DecodeStatus? NextField(ref byte* position, byte* end, out byte* record)
+    {
+        record = position;
+        var cursor = new ProtoCursor(position, end);
+        var status = cursor.ReadTag(out var field, out var wireType);
+        if (status == DecodeStatus.Ok && field == RecordsField && wireType == WireType.Bytes)
+        {
+            status = cursor.ReadBytes(out var bytes);
+            record = cursor.Position - bytes.Length;
+            position = cursor.Position;
+            return status == DecodeStatus.Ok ? null : status;
+        }
+
+        status = status == DecodeStatus.Ok ? cursor.Skip(field, wireType) : status;
+        position = cursor.Position;
+        return status;
+    }
+
+    /// <summary>Finds the tags of a record, and asks for what is known of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Look(ref Frame frame, byte* record, byte* end)
+    {
+        frame.Record = record;
+        frame.End = end;
+        frame.TagsLength = 0;
+        frame.Entry = null;
+        if (end - record > 2 && *record == TagsTag && record[1] is > 0 and <= TagCache.TagBytesMax && record[1] <= end - record - 2)
+        {
+            frame.TagsLength = record[1];
+            if (_gate.IsOpen)
+            {
+                frame.Hash = TagCache.HashOf(record + 2, frame.TagsLength);
+                _cache.Prefetch(frame.Hash);
+            }
+        }
+    }
+
+    private void DecodeGroup(Frame* frames, int count, byte* readableEnd, StringDictionary strings, ref RowBlock rows)
+    {
+        if (_texts.Count > TextsMax - TextsReserve || _texts.TextBytes > TextBytesMax)
+        {
+            Forget();
+        }
+
+        for (var index = 0; index < count && _gate.IsOpen; index++)
+        {
+            ref var frame = ref frames[index];
+            frame.Entry = frame.TagsLength > 0 ? _cache.Find(frame.Hash) : null;
+        }
+
+        var clearCount = _cache.ClearCount;
+        for (var index = 0; index < count; index++)
+        {
+            ref var frame = ref frames[index];
+            if (_cache.ClearCount != clearCount)
+            {
+                frame.Entry = null; // Forgotten since; looked for again when its turn comes.
+            }
+
+            DecodeRecord(ref frame, readableEnd, strings, ref rows);
+        }
+
+        _gate.Pass(count);
+    }
+
+    private void DecodeRecord(ref Frame frame, byte* readableEnd, StringDictionary strings, ref RowBlock rows)
+    {
+        var row = rows.Row;
+        var tagHash = 0UL;
+        var status = DecodeStatus.Ok;
+        var hasTags = frame.TagsLength > 0;
+        if (!hasTags)
+        {
+            ClearTags(row);
+        }
+        else if (frame.Entry != null && _cache.IsOf(frame.Entry, frame.Record + 2, frame.TagsLength, readableEnd))
+        {
+            CopyTags(frame.Entry, row);
+            tagHash = TagCache.TagHashOf(frame.Entry);
+        }
+        else
+        {
+            status = TakeNewTags(ref frame, readableEnd, row, out tagHash);
+        }
+
+        var rest = hasTags ? frame.Record + 2 + frame.TagsLength : frame.Record;
+        if (status == DecodeStatus.Ok && !(hasTags && _isRunUsable && TryReadRun(rest, frame.End, readableEnd, row)))
+        {
+            status = ReadFields(rest, ref frame, row);
+            tagHash = _hash.Of(row, _texts); // There may have been tags among the fields.
+        }
+
+        if (status != DecodeStatus.Ok)
+        {
+            rows.Reject(status, new ReadOnlySpan<byte>(frame.Record, (int)(frame.End - frame.Record)));
+            return;
+        }
+
+        foreach (var offset in _stringOffsets)
+        {
+            var text = *(uint*)(row + offset);
+            var id = strings.Translate(_texts, text);
+            *(uint*)(row + offset) = id;
+            if (id == StringDictionary.OverflowId && text != id)
+            {
+                frame.TagsLength = -1; // Another tag set than the bytes say: too many texts in this cut.
+            }
+        }
+
+        *(ulong*)row = frame.TagsLength < 0 ? _hash.Of(row, strings) : tagHash;
+        rows.Accept();
+    }
+
+    private void ClearTags(byte* row) => new Span<ulong>(row + TagsOffset, _tagWordCount).Clear();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void CopyTags(byte* entry, byte* row)
+    {
+        var image = TagCache.ImageOf(entry);
+        var to = (ulong*)(row + TagsOffset);
+        if (_isImageOneVector)
+        {
+            Vector512.Load(image).Store(to); // What is behind the tags comes into the meters, which are written after them.
+            return;
+        }
+
+        for (var word = 0; word < _tagWordCount; word++)
+        {
+            to[word] = image[word];
+        }
+    }
+
+    /// <summary>Takes tags that were not found at first: perhaps the record before had them, too; else they are decoded and kept.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private DecodeStatus TakeNewTags(ref Frame frame, byte* readableEnd, byte* row, out ulong tagHash)
+    {
+        var tags = frame.Record + 2;
+        var entry = _gate.IsOpen ? _cache.Find(frame.Hash) : null;
+        if (entry != null && _cache.IsOf(entry, tags, frame.TagsLength, readableEnd))
+        {
+            CopyTags(entry, row);
+            tagHash = TagCache.TagHashOf(entry);
+            return DecodeStatus.Ok;
+        }
+
+        _gate.Miss();
+        tagHash = 0;
+        var status = ReadTags(tags, tags + frame.TagsLength, readableEnd, row);
+        if (_texts.OverflowCount > 0)
+        {
+            Forget();
+            status = ReadTags(tags, tags + frame.TagsLength, readableEnd, row);
+        }
+
+        if (status == DecodeStatus.Ok)
+        {
+            tagHash = _hash.Of(row, _texts);
+            if (_gate.IsOpen)
+            {
+                _cache.Add(frame.Hash, tags, frame.TagsLength, row + TagsOffset, tagHash);
+            }
+        }
+
+        return status;
+    }
+
+    /// <summary>Reads a message of tags: in the usual order as far as that goes, then in any.</summary>
+    private DecodeStatus ReadTags(byte* start, byte* end, byte* readableEnd, byte* row)
+    {
+        ClearTags(row);
+        if (_usualTags is not null && _copy.TryPlace(ref start, ref end, readableEnd))
+        {
+            var position = _usualTags.Take(start, end, row, _texts);
+            if (position == end)
+            {
+                return DecodeStatus.Ok;
+            }
+
+            if (position == null)
+            {
+                ClearTags(row);
+            }
+            else
+            {
+                start = position;
+            }
+        }
+
+        return Read(_tagFields, null, start, end, row, out _);
+    }
+
+    /// <summary>Reads the time and the meters where they are the usual run of varints.</summary>
+    /// <returns>False where <see cref="ReadFields"/> has to judge.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReadRun(byte* start, byte* end, byte* readableEnd, byte* row)
+    {
+        ClearMeters(row);
+        if (_flowsOffset >= 0)
+        {
+            *(ulong*)(row + _flowsOffset) = 1;
+        }
+
+        if (!_run.TryRead(start, end, readableEnd, row) || _run.Value(TimeField) - 1 >= uint.MaxValue)
+        {
+            return false;
+        }
+
+        return _run.Value(SamplingField) <= 1 || TryScale(row);
+    }
+
+    private bool TryScale(byte* row)
+    {
+        var rate = _run.Value(SamplingField);
+        if (rate == FlowState.SamplingAbsent
+            || (Math.BigMul(_run.Value(PacketsField), rate, out var packets) | Math.BigMul(_run.Value(BytesField), rate, out var bytes)) != 0)
+        {
+            return false;
+        }
+
+        if (_packetsOffset >= 0)
+        {
+            *(ulong*)(row + _packetsOffset) = packets;
+        }
+
+        if (_bytesOffset >= 0)
+        {
+            *(ulong*)(row + _bytesOffset) = bytes;
+        }
+
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void ClearMeters(byte* row)
+    {
+        var meters = (ulong*)(row + TagsOffset) + _tagWordCount;
+        var left = _meterCount;
+        for (; left >= Vector512<ulong>.Count; left -= Vector512<ulong>.Count)
+        {
+            Vector512<ulong>.Zero.Store(meters);
+            meters += Vector512<ulong>.Count;
+        }
+
+        for (; left > 0; left--)
+        {
+            *meters++ = 0;
+        }
+    }
+
+    /// <summary>Reads what is not the usual run, in any order. Where no tags were taken before, tags too.</summary>
+    private DecodeStatus ReadFields(byte* from, ref Frame frame, byte* row)
+    {
+        var status = Read(_recordFields, _tagFields, from, frame.End, row, out var state);
+        if (_texts.OverflowCount > 0)
+        {
+            Forget();
+            ClearTags(row);
+            status = Read(_recordFields, _tagFields, frame.Record, frame.End, row, out state);
         }
 
         if (status == DecodeStatus.Ok)
@@ -110,14 +439,24 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
             status = _finisher.Finish(state, row, state.DurationMs, out _);
         }
 
-        if (status == DecodeStatus.Ok)
-        {
-            sink.Accept();
-            return;
-        }
+        return status;
+    }
 
-        ClearRow(row, _schema);
-        sink.Reject(status, record);
+    /// <summary>Reads fields over tags that are in the row already, and meters that are not.</summary>
+    private DecodeStatus Read(ProtoFieldTable fields, ProtoFieldTable? nested, byte* from, byte* end, byte* row, out FlowState state)
+    {
+        Unsafe.SkipInit(out state);
+        state.Reset();
+        ClearMeters(row);
+        var cursor = new ProtoCursor(from, end);
+        return fields.Read(ref cursor, nested, ref state, row, _texts);
+    }
+
+    /// <summary>Begins anew with texts and tags: there may not be room for those of another record.</summary>
+    private void Forget()
+    {
+        _texts.Clear();
+        _cache.Clear();
     }
 
     private void AddTagFields(FieldTargets targets)
@@ -146,17 +485,56 @@ internal sealed unsafe class WeirProtoDecoder : FlowDecoder
     private void AddRecordFields(FieldTargets targets)
     {
         _recordFields.Add(1, new(FieldKind.NestedTags, -1));
-        _recordFields.Add(2, new(FieldKind.TimeSeconds, -1));
-        _recordFields.Add(3, new(FieldKind.Flows, -1));
-        _recordFields.Add(4, new(FieldKind.Packets, -1));
-        _recordFields.Add(5, new(FieldKind.Bytes, -1));
-        _recordFields.Add(6, new(FieldKind.Count, targets.Meter(StandardSchema.TcpSyn)));
-        _recordFields.Add(7, new(FieldKind.Count, targets.Meter(StandardSchema.TcpFin)));
-        _recordFields.Add(8, new(FieldKind.Count, targets.Meter(StandardSchema.TcpRst)));
-        _recordFields.Add(9, new(FieldKind.Count, targets.Meter(StandardSchema.RttUs)));
-        _recordFields.Add(10, new(FieldKind.Count, targets.Meter(StandardSchema.RttCount)));
-        _recordFields.Add(11, new(FieldKind.Count, targets.Meter(StandardSchema.Retransmissions)));
+        _recordFields.Add(TimeField, new(FieldKind.TimeSeconds, -1));
+        _recordFields.Add(FlowsField, new(FieldKind.Flows, -1));
+        _recordFields.Add(PacketsField, new(FieldKind.Packets, -1));
+        _recordFields.Add(BytesField, new(FieldKind.Bytes, -1));
         _recordFields.Add(12, new(FieldKind.DurationMs, -1));
-        _recordFields.Add(13, new(FieldKind.SamplingRate, -1));
+        _recordFields.Add(SamplingField, new(FieldKind.SamplingRate, -1));
+        _run.Store(TimeField, StreamSchema.HashBytes);
+        AddMeter(FlowsField, StandardSchema.Flows);
+        AddMeter(PacketsField, StandardSchema.Packets);
+        AddMeter(BytesField, StandardSchema.Bytes);
+        AddMeter(12, StandardSchema.DurationMs);
+        AddCount(6, StandardSchema.TcpSyn);
+        AddCount(7, StandardSchema.TcpFin);
+        AddCount(8, StandardSchema.TcpRst);
+        AddCount(9, StandardSchema.RttUs);
+        AddCount(10, StandardSchema.RttCount);
+        AddCount(11, StandardSchema.Retransmissions);
+
+        void AddCount(byte field, MeterDefinition meter)
+        {
+            _recordFields.Add(field, new(FieldKind.Count, targets.Meter(meter)));
+            AddMeter(field, meter);
+        }
+
+        void AddMeter(byte field, MeterDefinition meter)
+        {
+            var offset = targets.Meter(meter);
+            if (offset >= 0)
+            {
+                _run.Store(field, offset);
+            }
+        }
+    }
+
+    /// <summary>A record that has been looked at.</summary>
+    private struct Frame
+    {
+        /// <summary>First byte of the record.</summary>
+        public byte* Record;
+
+        /// <summary>Its end.</summary>
+        public byte* End;
+
+        /// <summary>What the cache may know of its tags.</summary>
+        public byte* Entry;
+
+        /// <summary>Hash of the tag bytes.</summary>
+        public ulong Hash;
+
+        /// <summary>Bytes of tags that come first, behind their number and length of a byte each; 0 where they do not.</summary>
+        public int TagsLength;
     }
 }

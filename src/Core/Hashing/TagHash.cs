@@ -42,6 +42,25 @@ public static class TagHash
         return Mix(hash ^ MultiplierB, Seed);
     }
 
+    /// <summary>The hash of 8-byte words of which only the bits in <paramref name="masks"/> count; the others are taken as 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe ulong OfWords(ulong* words, ReadOnlySpan<ulong> masks)
+    {
+        var hash = Seed ^ (ulong)masks.Length;
+        var index = 0;
+        for (; index + 1 < masks.Length; index += 2)
+        {
+            hash = Mix((words[index] & masks[index]) ^ hash ^ MultiplierA, (words[index + 1] & masks[index + 1]) ^ MultiplierB);
+        }
+
+        if (index < masks.Length)
+        {
+            hash = Mix((words[index] & masks[index]) ^ hash ^ MultiplierA, MultiplierB);
+        }
+
+        return Mix(hash ^ MultiplierB, Seed);
+    }
+
     /// <summary>Takes the hash of one more value, such as the text of a string tag or a time, into <paramref name="hash"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Combine(ulong hash, ulong value) => Mix(hash ^ MultiplierA, value ^ MultiplierB);

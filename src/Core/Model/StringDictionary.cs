@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Core.Hashing;
 
@@ -32,6 +33,7 @@ public sealed class StringDictionary
 
     private const int SlotsInitial = 64;
     private const int AddressTextBytesMax = 64;
+    private const int AddressSlotBits = 6;
 
     private readonly int _countMax;
     private int[] _slots = new int[SlotsInitial]; // Id + 1; 0 is free. Open addressing, at most half full.
@@ -40,9 +42,14 @@ public sealed class StringDictionary
     private int _bytesUsed;
     private int _count;
 
-    // The agents of a partition come in runs: most look-ups repeat the one before.
-    private UInt128 _lastAddress;
-    private uint _lastAddressId;
+    // The agents of a partition are few: their addresses are seldom written out as texts again.
+    private readonly (UInt128 Address, uint Id)[] _addresses = new (UInt128, uint)[1 << AddressSlotBits];
+
+    // Ids of another dictionary, and what they are here + 1; 0 is not known yet.
+    private StringDictionary? _source;
+    private int _sourceGeneration;
+    private uint[] _translated = [];
+    private int _generation;
 
     /// <summary>Makes a dictionary that holds the empty and the overflow text.</summary>
     /// <param name="countMax">Texts above which new ones become <see cref="OverflowId"/>.</param>
@@ -55,6 +62,9 @@ public sealed class StringDictionary
 
     /// <summary>Texts held, the two reserved ones among them.</summary>
     public int Count => _count;
+
+    /// <summary>Bytes of all texts.</summary>
+    public int TextBytes => _bytesUsed;
 
     /// <summary>Look-ups since the last <see cref="Clear"/> that met the limit.</summary>
     public long OverflowCount { get; private set; }
@@ -91,22 +101,29 @@ public sealed class StringDictionary
 
     /// <summary>The id of an address as text: <c>10.0.0.1</c> for an IPv4 one in either form, else as RFC 5952 writes it.</summary>
     /// <param name="address">16 bytes in network order.</param>
-    public uint InternAddress(ReadOnlySpan<byte> address)
+    public uint InternAddress(ReadOnlySpan<byte> address) => InternAddress(MemoryMarshal.Read<UInt128>(address));
+
+    /// <inheritdoc cref="InternAddress(ReadOnlySpan{byte})"/>
+    /// <param name="address">16 bytes that lie in memory in network order.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint InternAddress(UInt128 address)
     {
-        var value = MemoryMarshal.Read<UInt128>(address);
-        if (value == _lastAddress && _lastAddressId != EmptyId)
-        {
-            return _lastAddressId;
-        }
+        ref readonly var known = ref _addresses[AddressSlotOf(address)];
+        return known.Address == address && known.Id != EmptyId ? known.Id : InternNewAddress(address);
+    }
 
-        Span<byte> text = stackalloc byte[AddressTextBytesMax];
-        var length = FormatAddress(address, text);
-        var id = Intern(text[..length]);
-
-        // An address above the limit is not remembered: each look-up that meets the limit is counted.
-        _lastAddressId = id == OverflowId ? EmptyId : id;
-        _lastAddress = value;
-        return id;
+    /// <summary>The id of a text that another dictionary holds; each text is looked up once.</summary>
+    /// <param name="source">A dictionary that lives longer, such as a decoder's; another one than in the call before costs a look-up of each text again.</param>
+    /// <param name="sourceId">An id that it gave since its last <see cref="Clear"/>.</param>
+    /// <returns>The id, or <see cref="OverflowId"/> when the limit is reached.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint Translate(StringDictionary source, uint sourceId)
+    {
+        var translated = _translated;
+        return sourceId < (uint)translated.Length && translated[sourceId] is > 0 and var known
+            && ReferenceEquals(source, _source) && source._generation == _sourceGeneration
+                ? known - 1
+                : TranslateNew(source, sourceId);
     }
 
     /// <summary>The text of an id that this dictionary gave.</summary>
@@ -121,7 +138,9 @@ public sealed class StringDictionary
         Array.Clear(_slots);
         _bytesUsed = 0;
         _count = 0;
-        _lastAddressId = EmptyId;
+        Array.Clear(_addresses);
+        _source = null;
+        _generation++;
         OverflowCount = 0;
         _entries[_count++] = new Entry(TagHash.OfText([]), 0, 0);
         _ = Intern("__overflow__"u8);
@@ -196,6 +215,44 @@ public sealed class StringDictionary
         }
 
         return longest;
+    }
+
+    private static int AddressSlotOf(UInt128 address) =>
+        (int)((((ulong)address ^ (ulong)(address >> 64)) * 0x9e3779b97f4a7c15) >> (64 - AddressSlotBits));
+
+    private uint InternNewAddress(UInt128 address)
+    {
+        Span<byte> text = stackalloc byte[AddressTextBytesMax];
+        var length = FormatAddress(MemoryMarshal.AsBytes(new ReadOnlySpan<UInt128>(in address)), text);
+        var id = Intern(text[..length]);
+
+        // An address above the limit is not remembered: each look-up that meets the limit is counted.
+        _addresses[AddressSlotOf(address)] = (address, id == OverflowId ? EmptyId : id);
+        return id;
+    }
+
+    private uint TranslateNew(StringDictionary source, uint sourceId)
+    {
+        if (!ReferenceEquals(source, _source) || source._generation != _sourceGeneration)
+        {
+            Array.Clear(_translated);
+            _source = source;
+            _sourceGeneration = source._generation;
+        }
+
+        var id = Intern(source.Utf8((int)sourceId));
+        if (id == OverflowId)
+        {
+            return id; // Not remembered: each look-up that meets the limit is counted.
+        }
+
+        if (sourceId >= (uint)_translated.Length)
+        {
+            Array.Resize(ref _translated, Math.Max(source._entries.Length, (int)sourceId + 1));
+        }
+
+        _translated[sourceId] = id + 1;
+        return id;
     }
 
     private uint Add(ReadOnlySpan<byte> utf8, ulong hash, int slot)
