@@ -1,0 +1,17 @@
+namespace Weir.Bench.Lines;
+
+/// <summary>All lines, in the order of the table.</summary>
+internal static class LineCatalog
+{
+    /// <summary>The groups.</summary>
+    public static IReadOnlyList<LineGroup> Groups { get; } =
+    [
+        DecodeLines.Group,
+        FoldLines.GroupZipf,
+        FoldLines.GroupUniform,
+        Ns1Lines.Group,
+        HandoffLine.Group,
+        PathLines.Group,
+        PathLines.Group1m,
+    ];
+}
