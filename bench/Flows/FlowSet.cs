@@ -9,7 +9,7 @@ namespace Weir.Bench.Flows;
 /// <remarks>
 /// A series is a 5-tuple, an exporter and 8 more tags: 300 servers, 64 exporters, as many clients as series. All records of a
 /// series have the same tags. All records of a set lie in one second, so a set is what one cut gets, and the number of records
-/// decides how many fold into a row.
+/// decides how many fold into a row. Sizes and times are log-uniform.
 /// </remarks>
 internal sealed class FlowSet
 {
@@ -28,6 +28,8 @@ internal sealed class FlowSet
         [.. Enumerable.Range(0, 64).Select(index => (ReadOnlyMemory<byte>)Encoding.ASCII.GetBytes($"10.9.0.{index + 1}"))];
 
     private static readonly ushort[] _ports = [443, 443, 443, 80, 53, 22, 8080, 5432, 9092, 123];
+
+    private static readonly ulong[] _packetBytes = [52, 64, 120, 576, 1_400, 1_500];
 
     private readonly FlowRecord[] _records;
     private readonly Dictionary<string, byte[][]> _messages = [];
@@ -117,7 +119,7 @@ internal sealed class FlowSet
         var mixed = (uint)series * 0x85EB_CA6BU >> 8;
         var port = _ports[mixed % _ports.Length];
         var isUdp = port is 53 or 123;
-        var packets = (ulong)random.Next(1, 2_000);
+        var packets = LogUniform(random, 2_000);
         return new FlowRecord
         {
             TimeSeconds = TimeSeconds,
@@ -137,13 +139,13 @@ internal sealed class FlowSet
             Etype = 0x0800,
             Flows = 1,
             Packets = packets,
-            Bytes = packets * (ulong)random.Next(40, 1_500),
+            Bytes = packets * _packetBytes[random.Next(_packetBytes.Length)],
             TcpSyn = isUdp ? 0UL : 1,
             TcpFin = isUdp ? 0UL : 1,
-            RttUs = (ulong)random.Next(200, 60_000),
+            RttUs = 100 * LogUniform(random, 600),
             RttCount = 1,
-            Retransmissions = (ulong)random.Next(2),
-            DurationMs = (ulong)random.Next(10_000),
+            Retransmissions = random.Next(20) == 0 ? 1UL : 0,
+            DurationMs = LogUniform(random, 10_000),
         };
     }
 
@@ -155,6 +157,9 @@ internal sealed class FlowSet
         "ip_proto": "{{(record.Proto == 17 ? "udp" : "tcp")}}", "tos": 0, "timestamp_start": "{{record.TimeSeconds}}.807000",
         "timestamp_end": "{{record.TimeSeconds}}.809000", "packets": {{record.Packets}}, "bytes": {{record.Bytes}}}
         """.ReplaceLineEndings(" ") + "\n";
+
+    /// <summary>1 to <paramref name="max"/>, small ones as often as large ones of ten times the size: most flows are short.</summary>
+    private static ulong LogUniform(Random random, int max) => (ulong)Math.Exp(random.NextDouble() * Math.Log(max));
 
     private static string Ipv4Text(UInt128 address)
     {

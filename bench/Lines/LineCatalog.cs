@@ -10,8 +10,13 @@ internal static class LineCatalog
         FoldLines.GroupZipf,
         FoldLines.GroupUniform,
         Ns1Lines.Group,
+        FlushLines.Group,
         HandoffLine.Group,
         PathLines.Group,
+        TwoCoreLine.Group,
         PathLines.Group1m,
+        ClickHouseLines.Server,
+        ClickHouseLines.Embedded,
+        MemoryLines.Group,
     ];
 }

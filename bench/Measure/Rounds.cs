@@ -37,7 +37,6 @@ internal sealed record RoundPlan(int RoundCount, TimeSpan WarmUp, bool IsQuick)
 /// <summary>The rounds of several contenders that took turns.</summary>
 internal sealed class Rounds
 {
-    private const int WarmUpRoundsMin = 2;
 
     private readonly double[][] _nanosPerItem;
     private readonly double[] _allocatedBytesPerItem;
@@ -70,7 +69,7 @@ internal sealed class Rounds
         var rounds = new Rounds(contenders.Length, plan.RoundCount);
         var begun = Stopwatch.GetTimestamp();
         ulong? checksum = null; // Of the first run of the first one: all run equally often.
-        for (var warmUp = 0; warmUp < WarmUpRoundsMin || Stopwatch.GetElapsedTime(begun) < plan.WarmUp; warmUp++)
+        for (var warmUp = 0; warmUp < (plan.IsQuick ? 1 : 2) || Stopwatch.GetElapsedTime(begun) < plan.WarmUp; warmUp++)
         {
             foreach (var contender in contenders)
             {

@@ -2,12 +2,14 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Weir.Bench.Paths;
 using Weir.Codecs.ClickHouse;
+using Weir.Core.Buffers;
+using Weir.Core.Model;
 
 namespace Weir.Bench.Peers;
 
 /// <summary>Rows of the edge view to a sorted Native block in LZ4 frames, without tricks: Array.Sort, then one column after another.</summary>
 /// <remarks>The bytes, compressor and frame are Weir's own, so that the output is the same to the byte. One thread.</remarks>
-internal sealed unsafe class EdgeBlocks : IDisposable
+internal sealed unsafe class EdgeBlocks(FrameMethod method = FrameMethod.Lz4) : IDisposable
 {
     private const int AddressBytes = 16;
 
@@ -23,7 +25,7 @@ internal sealed unsafe class EdgeBlocks : IDisposable
             .Select(name => new NativeColumn(name, NativeColumnType.UInt64)),
     ]);
 
-    private readonly CompressedFrame _frame = new(FrameMethod.Lz4);
+    private readonly CompressedFrame _frame = new(method);
     private readonly List<ReadOnlyMemory<byte>> _pieces = [];
     private EdgeKey[] _keys = [];
     private EdgeSums[] _sums = [];
@@ -33,18 +35,18 @@ internal sealed unsafe class EdgeBlocks : IDisposable
     /// <summary>The frames of the last block; valid until the next one.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Pieces => _pieces;
 
+    /// <summary>Bytes of the last block before compression.</summary>
+    public int RawBytes { get; private set; }
+
+    /// <summary>The last block before compression; valid until the next one.</summary>
+    public ReadOnlySpan<byte> Raw => _raw.AsSpan(0, RawBytes);
+
     /// <summary>Makes the block of a view.</summary>
     /// <param name="series">Its rows.</param>
     /// <param name="exporters">Texts of the exporters by their number.</param>
     public PathResult Build(Dictionary<EdgeKey, EdgeSums> series, IReadOnlyList<string> exporters)
     {
-        var count = series.Count;
-        if (_keys.Length < count)
-        {
-            _keys = new EdgeKey[count];
-            _sums = new EdgeSums[count];
-        }
-
+        Reserve(series.Count);
         var index = 0;
         foreach (var (key, sums) in series)
         {
@@ -53,8 +55,66 @@ internal sealed unsafe class EdgeBlocks : IDisposable
         }
 
         var ranks = Ranks(exporters);
-        Array.Sort(_keys, _sums, 0, count, Comparer<EdgeKey>.Create((left, right) => Compare(left, right, ranks)));
-        return Write(count, exporters, ranks);
+        Sort(series.Count, ranks);
+        var (records, bytes) = Write(series.Count, exporters, ranks);
+        return new PathResult(series.Count, records, bytes, Compress());
+    }
+
+    /// <summary>Makes the block of folded rows, without compression.</summary>
+    /// <param name="rows">Rows of the edge view.</param>
+    /// <param name="view">Where its tags lie.</param>
+    /// <param name="exporters">Texts of the exporters by their id.</param>
+    /// <param name="isSorted">False to leave the rows in their order.</param>
+    /// <returns>The sum of bytes; the block is <see cref="Raw"/>.</returns>
+    public ulong Encode(RowStore rows, ViewPlan view, IReadOnlyList<string> exporters, bool isSorted = true)
+    {
+        Reserve(rows.Count);
+        var offsets = view.Tags.Select(slot => slot.OffsetBytes).ToArray(); // src, dst, port, proto, exporter
+        for (var index = 0; index < rows.Count; index++)
+        {
+            var row = rows[index];
+            _keys[index] = new EdgeKey(
+                BinaryPrimitives.ReadUInt128BigEndian(new ReadOnlySpan<byte>(row + offsets[0], AddressBytes)),
+                BinaryPrimitives.ReadUInt128BigEndian(new ReadOnlySpan<byte>(row + offsets[1], AddressBytes)),
+                (uint)*(ulong*)row,
+                *(ushort*)(row + offsets[2]),
+                row[offsets[3]],
+                (int)*(uint*)(row + offsets[4]));
+            _sums[index] = *(EdgeSums*)(row + view.KeyBytes);
+        }
+
+        var ranks = Ranks(exporters);
+        if (isSorted)
+        {
+            Sort(rows.Count, ranks);
+        }
+
+        var (_, bytes) = Write(rows.Count, exporters, ranks);
+        return bytes;
+    }
+
+    /// <summary>Compresses the last block.</summary>
+    /// <returns>Bytes of its frames.</returns>
+    public long Compress()
+    {
+        _pieces.Clear();
+        var frameCount = (RawBytes + CompressedFrame.RawBytesMax - 1) / CompressedFrame.RawBytesMax;
+        var boundBytes = _frame.BoundBytes(CompressedFrame.RawBytesMax);
+        if (_compressed.Length < frameCount * boundBytes)
+        {
+            _compressed = GC.AllocateUninitializedArray<byte>(frameCount * boundBytes);
+        }
+
+        var used = 0;
+        for (var offset = 0; offset < RawBytes; offset += CompressedFrame.RawBytesMax)
+        {
+            var raw = _raw.AsSpan(offset, Math.Min(CompressedFrame.RawBytesMax, RawBytes - offset));
+            var length = _frame.Write(raw, _compressed.AsSpan(used));
+            _pieces.Add(_compressed.AsMemory(used, length));
+            used += length;
+        }
+
+        return used;
     }
 
     public void Dispose() => _frame.Dispose();
@@ -82,7 +142,19 @@ internal sealed unsafe class EdgeBlocks : IDisposable
         return order != 0 ? order : left.Time.CompareTo(right.Time);
     }
 
-    private PathResult Write(int count, IReadOnlyList<string> exporters, int[] ranks)
+    private void Reserve(int count)
+    {
+        if (_keys.Length < count)
+        {
+            _keys = new EdgeKey[count];
+            _sums = new EdgeSums[count];
+        }
+    }
+
+    private void Sort(int count, int[] ranks) =>
+        Array.Sort(_keys, _sums, 0, count, Comparer<EdgeKey>.Create((left, right) => Compare(left, right, ranks)));
+
+    private (ulong Records, ulong Bytes) Write(int count, IReadOnlyList<string> exporters, int[] ranks)
     {
         var isUsed = new bool[exporters.Count];
         for (var row = 0; row < count; row++)
@@ -95,6 +167,11 @@ internal sealed unsafe class EdgeBlocks : IDisposable
         var indexes = new byte[exporters.Count];
         foreach (var exporter in Enumerable.Range(0, exporters.Count).Where(index => isUsed[index]).OrderBy(index => ranks[index]))
         {
+            if (exporters[exporter].Length == 0)
+            {
+                continue;
+            }
+
             indexes[exporter] = checked((byte)keys.Count);
             keys.Add(System.Text.Encoding.UTF8.GetBytes(exporters[exporter]));
         }
@@ -118,7 +195,8 @@ internal sealed unsafe class EdgeBlocks : IDisposable
             }
         }
 
-        return new PathResult(count, records, bytes, Compress(rawBytes));
+        RawBytes = rawBytes;
+        return (records, bytes);
     }
 
     private void WriteKeys(byte* block, int count, byte[] indexes)
@@ -172,27 +250,5 @@ internal sealed unsafe class EdgeBlocks : IDisposable
                 column[row] = words[(row * meterCount) + meter];
             }
         }
-    }
-
-    private long Compress(int rawBytes)
-    {
-        _pieces.Clear();
-        var frameCount = (rawBytes + CompressedFrame.RawBytesMax - 1) / CompressedFrame.RawBytesMax;
-        var boundBytes = _frame.BoundBytes(CompressedFrame.RawBytesMax);
-        if (_compressed.Length < frameCount * boundBytes)
-        {
-            _compressed = GC.AllocateUninitializedArray<byte>(frameCount * boundBytes);
-        }
-
-        var used = 0;
-        for (var offset = 0; offset < rawBytes; offset += CompressedFrame.RawBytesMax)
-        {
-            var raw = _raw.AsSpan(offset, Math.Min(CompressedFrame.RawBytesMax, rawBytes - offset));
-            var length = _frame.Write(raw, _compressed.AsSpan(used));
-            _pieces.Add(_compressed.AsMemory(used, length));
-            used += length;
-        }
-
-        return used;
     }
 }
