@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using Weir.Bench.Lines;
 using Weir.Bench.Measure;
+using Weir.Bench.Processes;
 using Weir.Bench.Report;
 
 namespace Weir.Bench;
@@ -76,18 +77,8 @@ internal sealed class BenchRun(BenchOptions options, IReadOnlyList<LineGroup> gr
     }
 
     /// <summary>Where the baseline lies: in the repository that the program was built in.</summary>
-    internal static string DefaultBaselinePath()
-    {
-        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            if (File.Exists(Path.Combine(directory.FullName, "Pipeline.sln")))
-            {
-                return Path.Combine(directory.FullName, "bench", "baseline", "weir-bench.json");
-            }
-        }
-
-        return Path.Combine(AppContext.BaseDirectory, "baseline", "weir-bench.json");
-    }
+    private static string DefaultBaselinePath() =>
+        Path.Combine(RepositoryRoot.DirectoryPath ?? AppContext.BaseDirectory, "bench", "baseline", "weir-bench.json");
 
     private void Measure(LineGroup group, BenchContext context)
     {

@@ -19,7 +19,7 @@ internal sealed class FlowSet
     /// <summary>Of all sets.</summary>
     public const int Seed = 20_260_101;
 
-    /// <summary>The second that all records of a set lie in; in the middle of a minute.</summary>
+    /// <summary>The second that all records of a set lie in, where nothing else is said; in the middle of a minute.</summary>
     public const ulong TimeSeconds = 1_767_225_630;
 
     private const int ServerCount = 300;
@@ -38,16 +38,19 @@ internal sealed class FlowSet
     /// <param name="seriesCount">Series to draw from.</param>
     /// <param name="recordCount">Records.</param>
     /// <param name="exponent">Of the zipf law; 0 draws all series alike.</param>
-    public FlowSet(int seriesCount, int recordCount, double exponent = ZipfDraw.Exponent)
-        : this(Draw(new ZipfDraw(seriesCount, Seed, exponent), recordCount))
+    /// <param name="timeSeconds">The second that all of them lie in.</param>
+    public FlowSet(int seriesCount, int recordCount, double exponent = ZipfDraw.Exponent, ulong timeSeconds = TimeSeconds)
+        : this(Draw(new ZipfDraw(seriesCount, Seed, exponent), recordCount), timeSeconds)
     {
     }
 
     /// <summary>Makes a record of each of the series given.</summary>
-    public FlowSet(IEnumerable<int> series)
+    /// <param name="series">The series.</param>
+    /// <param name="timeSeconds">The second that all of them lie in.</param>
+    public FlowSet(IEnumerable<int> series, ulong timeSeconds = TimeSeconds)
     {
         var random = new Random(Seed + 1);
-        _records = [.. series.Select(one => Record(one, random))];
+        _records = [.. series.Select(one => Record(one, random, timeSeconds))];
     }
 
     /// <summary>The records.</summary>
@@ -112,7 +115,7 @@ internal sealed class FlowSet
     }
 
     /// <summary>The record of a series; its meters are drawn.</summary>
-    public static FlowRecord Record(int series, Random random)
+    public static FlowRecord Record(int series, Random random, ulong timeSeconds = TimeSeconds)
     {
         // An odd factor: no two of the first 2^24 series have one client.
         var client = (uint)series * 0x9E37_79B1U & 0xFF_FFFF;
@@ -122,7 +125,7 @@ internal sealed class FlowSet
         var packets = LogUniform(random, 2_000);
         return new FlowRecord
         {
-            TimeSeconds = TimeSeconds,
+            TimeSeconds = timeSeconds,
             SrcAddr = FlowRecord.Ipv4(0x0a00_0000 | client),
             DstAddr = FlowRecord.Ipv4(0xcb00_7100 + (mixed / 16 % ServerCount)),
             SrcPort = (ushort)(1024 + (mixed % 60_000)),

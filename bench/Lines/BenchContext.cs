@@ -34,8 +34,8 @@ internal sealed record BenchContext(RoundPlan Plan, Action<string> Log)
     /// <summary>Lets go of what the lines before this one have needed.</summary>
     public void Forget()
     {
-        GC.Collect();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
-        GC.Collect();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // Gives the memory back to the system.
     }
 }

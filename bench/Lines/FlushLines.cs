@@ -1,3 +1,4 @@
+using System.Text;
 using Weir.Bench.Flows;
 using Weir.Bench.Measure;
 using Weir.Bench.Paths;
@@ -5,6 +6,7 @@ using Weir.Bench.Peers;
 using Weir.Bench.Report;
 using Weir.Codecs.ClickHouse;
 using Weir.Core.Buffers;
+using Weir.Core.Model;
 using Weir.Writer;
 
 namespace Weir.Bench.Lines;
@@ -23,31 +25,28 @@ internal static class FlushLines
     private static IEnumerable<LineResult> Run(BenchContext context)
     {
         context.Log("flush.rows");
-        yield return Rows(context);
+        using var path = new WeirPath("weir");
+        var cut = path.Fold(new FlowSet(Enumerable.Range(0, RowCount)).Messages("weir"));
+        var exporters = Enumerable.Range(0, cut.Strings.Count).Select(id => Encoding.UTF8.GetString(cut.Strings.Utf8(id))).ToList();
+        yield return Rows(context, path.Schema, cut, exporters);
         context.Log("flush.bytes");
-        foreach (var line in Bytes(context))
-        {
-            yield return line;
-        }
-
+        yield return Bytes(path.Schema, cut, exporters, FrameMethod.Lz4, "lz4", LineTarget.AtMost(0.85, 0.78));
+        yield return Bytes(path.Schema, cut, exporters, FrameMethod.Zstd, "zstd", LineTarget.AtMost(0.78, 0.68));
+        path.Release(cut);
         context.Forget();
     }
 
-    private static unsafe LineResult Rows(BenchContext context)
+    private static unsafe LineResult Rows(BenchContext context, StreamSchema schema, Cut cut, IReadOnlyList<string> exporters)
     {
-        using var path = new WeirPath("weir");
-        var flows = new FlowSet(Enumerable.Range(0, RowCount));
-        var cut = path.Fold(flows.Messages("weir"));
-        var view = path.Schema.Views[0];
+        var view = schema.Views[0];
         var budget = new MemoryBudget(long.MaxValue);
-        using var rows = new SortedRows(path.Schema, 90, budget);
+        using var rows = new SortedRows(schema, 90, budget);
         using var block = new NativeBuffer(budget);
-        var encoder = new ViewEncoder(view, path.Schema);
+        var encoder = new ViewEncoder(view, schema);
         var texts = new TextRanks();
         texts.Load(cut.Strings);
         using var peer = new EdgeBlocks(FrameMethod.None);
         var store = cut.Rows(0, 0)!;
-        var exporters = Enumerable.Range(0, cut.Strings.Count).Select(id => System.Text.Encoding.UTF8.GetString(cut.Strings.Utf8(id))).ToList();
 
         ulong Ours()
         {
@@ -71,7 +70,6 @@ internal static class FlushLines
 
         var rounds = Rounds.Measure(
             context.Plan, RoundClock.ThreadCpu, RowCount, new Contender("Array.Sort, a column at a time", Peer), new Contender("Weir", Ours));
-        path.Release(cut);
         return new LineResult("flush.rows", "Array.Sort by the full key, then a column at a time / ours, 1 M rows of edge_1s, no compression", "ns/row")
         {
             Ours = rounds.Nanos(1),
@@ -82,32 +80,23 @@ internal static class FlushLines
         };
     }
 
-    private static IEnumerable<LineResult> Bytes(BenchContext context)
+    private static LineResult Bytes(
+        StreamSchema schema, Cut cut, IReadOnlyList<string> exporters, FrameMethod method, string name, LineTarget target)
     {
-        var flows = context.PathFlows(100_000);
-        var messages = flows.Messages("weir");
-        foreach (var (method, name, target) in ((FrameMethod, string, LineTarget)[])
-            [(FrameMethod.Lz4, "lz4", LineTarget.AtMost(0.85, 0.78)), (FrameMethod.Zstd, "zstd", LineTarget.AtMost(0.78, 0.68))])
+        using var blocks = new EdgeBlocks(method);
+        var store = cut.Rows(0, 0)!;
+        _ = blocks.Encode(store, schema.Views[0], exporters);
+        var sorted = blocks.Compress();
+        _ = blocks.Encode(store, schema.Views[0], exporters, isSorted: false);
+        var unsorted = blocks.Compress();
+        return new LineResult($"flush.bytes.{name}", $"sorted / unsorted size of a block, {(method == FrameMethod.Zstd ? "zstd 1" : "lz4")}", "B/row")
         {
-            using var path = new WeirPath("weir");
-            var cut = path.Fold(messages);
-            var exporters = Enumerable.Range(0, cut.Strings.Count).Select(id => System.Text.Encoding.UTF8.GetString(cut.Strings.Utf8(id))).ToList();
-            using var blocks = new EdgeBlocks(method);
-            var store = cut.Rows(0, 0)!;
-            _ = blocks.Encode(store, path.Schema.Views[0], exporters);
-            var sorted = blocks.Compress();
-            _ = blocks.Encode(store, path.Schema.Views[0], exporters, isSorted: false);
-            var unsorted = blocks.Compress();
-            yield return new LineResult($"flush.bytes.{name}", $"sorted / unsorted size of a block, {(method == FrameMethod.Zstd ? "zstd 1" : "lz4")}", "B/row")
-            {
-                Ours = (double)sorted / store.Count,
-                Peer = (double)unsorted / store.Count,
-                Ratio = (double)sorted / unsorted,
-                Target = target,
-                Note = $"edge_1s of {flows.Count:N0} flows of 100,000 series by zipf, {store.Count:N0} rows; unsorted is the order in which series came.",
-            };
-            path.Release(cut);
-        }
+            Ours = (double)sorted / store.Count,
+            Peer = (double)unsorted / store.Count,
+            Ratio = (double)sorted / unsorted,
+            Target = target,
+            Note = $"edge_1s, {store.Count:N0} rows of one flow each, as agents send them; unsorted is the order in which series came.",
+        };
     }
 
     /// <summary>Some words of the block; all bytes were compared before the rounds.</summary>

@@ -17,6 +17,7 @@ internal static class LineCatalog
         PathLines.Group1m,
         ClickHouseLines.Server,
         ClickHouseLines.Embedded,
+        ProcessLines.Group,
         MemoryLines.Group,
     ];
 }

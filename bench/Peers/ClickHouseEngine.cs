@@ -14,6 +14,9 @@ internal abstract class ClickHouseEngine(WriterOptions options, IBlockSink sink)
     private static readonly TimeSpan _mergeTimeout = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>For ever: the flows are of a fixed day, and an engine with TTL would drop them at once.</summary>
+    protected static IReadOnlyDictionary<int, TimeSpan> Retention { get; } = new Dictionary<int, TimeSpan>();
+
     /// <summary>Options of Weir's writer.</summary>
     public WriterOptions Options => options;
 
@@ -70,7 +73,7 @@ internal sealed class ServerEngine : ClickHouseEngine
 
     /// <summary>Uses a server that somebody else ends.</summary>
     public ServerEngine(PrivateServer server)
-        : this(server, new WriterOptions { Url = server.Url, Database = Database, Compression = BlockCompression.Lz4 })
+        : this(server, new WriterOptions { Url = server.Url, Database = Database, Compression = BlockCompression.Lz4, Retention = Retention })
     {
     }
 
@@ -104,7 +107,7 @@ internal sealed class EmbeddedEngine : ClickHouseEngine
     }
 
     private EmbeddedEngine(string directory)
-        : this(directory, new WriterOptions { Url = null, EmbeddedPath = directory, Database = Database })
+        : this(directory, new WriterOptions { Url = null, EmbeddedPath = directory, Database = Database, Retention = Retention })
     {
     }
 
