@@ -1,0 +1,23 @@
+namespace Weir.Bench.Lines;
+
+/// <summary>All lines, in the order of the table.</summary>
+internal static class LineCatalog
+{
+    /// <summary>The groups.</summary>
+    public static IReadOnlyList<LineGroup> Groups { get; } =
+    [
+        DecodeLines.Group,
+        FoldLines.GroupZipf,
+        FoldLines.GroupUniform,
+        Ns1Lines.Group,
+        FlushLines.Group,
+        HandoffLine.Group,
+        PathLines.Group,
+        TwoCoreLine.Group,
+        PathLines.Group1m,
+        ClickHouseLines.Server,
+        ClickHouseLines.Embedded,
+        ProcessLines.Group,
+        MemoryLines.Group,
+    ];
+}

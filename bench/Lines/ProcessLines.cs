@@ -1,0 +1,240 @@
+using System.Diagnostics;
+using Weir.Bench.Flows;
+using Weir.Bench.Measure;
+using Weir.Bench.Paths;
+using Weir.Bench.Processes;
+using Weir.Bench.Report;
+
+namespace Weir.Bench.Lines;
+
+/// <summary>
+/// The whole program: <c>weir broker</c> and <c>weir run</c> as processes, LZ4 batches over TCP, the embedded engine, all telemetry on.
+/// </summary>
+/// <remarks>
+/// 100,000 series by zipf over 16 partitions, both edge views, options as they come. The account must close: every record that the broker
+/// took is read, folded and stored.
+/// </remarks>
+internal static class ProcessLines
+{
+    private const int SeriesCount = 100_000;
+    private const int RecordCount = 400_000;
+
+    /// <summary>How many times the in-memory path reads the records in one cut, so that as many fold into a row as in the process.</summary>
+    private const int RepeatCount = 5;
+
+    private static readonly TimeSpan _catchUpTimeout = TimeSpan.FromSeconds(180);
+
+    private static readonly (string Format, string Name, double RequiredMillions, LineTarget? Cpu)[] _formats =
+    [
+        ("weir-proto", "proto", 3, LineTarget.AtMost(1.35, 1.35)),
+        ("weir", "native", 4.5, LineTarget.AtMost(1.35, 1.35)),
+        ("pmacct-json", "json", 1, null),
+    ];
+
+    /// <summary>The group.</summary>
+    public static LineGroup Group { get; } = new(
+        [.. _formats.SelectMany(format => new[] { $"process.{format.Name}.rate", $"process.{format.Name}.cpu", $"process.{format.Name}.gen2" })],
+        "whole program, sustained: M flows/s through the rate required; consumer-side CPU a flow / the in-memory path's; gen-2 collections",
+        Run);
+
+    private static IEnumerable<LineResult> Run(BenchContext context)
+    {
+        var program = RepositoryRoot.FindWeir(out var reason);
+        foreach (var (format, name, required, cpu) in _formats)
+        {
+            if (program is null)
+            {
+                yield return new LineResult($"process.{name}.rate", $"whole program, {format}", "M/s") { Skipped = reason, Target = LineTarget.AtLeast(1, 1) };
+                continue;
+            }
+
+            context.Log($"process.{name}");
+            foreach (var line in Measure(context, program, format, name, required, cpu))
+            {
+                yield return line;
+            }
+
+            context.Forget();
+        }
+    }
+
+    private static IEnumerable<LineResult> Measure(
+        BenchContext context, string program, string format, string name, double required, LineTarget? cpuTarget)
+    {
+        var now = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        var flows = new FlowSet(SeriesCount, RecordCount, timeSeconds: (now / 60 * 60) - 30);
+        var inMemory = InMemoryNanos(context, format, flows);
+        var run = RunProgram(context, program, format, flows);
+        var rate = run.RecordCount / run.Elapsed.TotalSeconds / 1e6;
+        yield return new LineResult($"process.{name}.rate", $"whole program, {format}, sustained for {run.Elapsed.TotalSeconds:F0} s / the rate required", "M flows/s")
+        {
+            Ours = rate,
+            Peer = required,
+            Ratio = rate / required,
+            Target = LineTarget.AtLeast(1, 1),
+            Note = $"{run.ReadCount:N0} records read = folded, none lost; resident {run.ResidentBytes >> 20} MiB at the end; broker and feeder share "
+                + $"the {Environment.ProcessorCount} cores: {run.BrokerCores:F2} and {run.FeederCores:F2} of a core, weir {run.Cores:F2}.",
+        };
+        var consumer = run.ConsumerNanos / run.RecordCount;
+        yield return new LineResult($"process.{name}.cpu", $"CPU a flow of the consumer's side / the in-memory path, {format}", "ns/flow")
+        {
+            Ours = consumer,
+            Peer = inMemory,
+            Ratio = consumer / inMemory,
+            Target = cpuTarget,
+            Note = $"All threads of weir but those of the embedded engine; with them {run.ProcessNanos / run.RecordCount:F0} ns. Engine: {run.EngineThreads}.",
+        };
+        yield return new LineResult($"process.{name}.gen2", "gen-2 collections of the program in that time", "count")
+        {
+            Ours = run.Gen2Count,
+            Ratio = run.Gen2Count,
+            Target = LineTarget.AtMost(0, 0),
+            Skipped = run.Gen2Count is null ? "this build of weir has no metric of its collections" : null,
+        };
+    }
+
+    /// <summary>CPU a flow of the path without Kafka and ClickHouse, over a cut in which about as many flows fold into a row.</summary>
+    private static double InMemoryNanos(BenchContext context, string format, FlowSet flows)
+    {
+        var messages = flows.Messages(format);
+        byte[][] cut = [.. Enumerable.Repeat(messages, RepeatCount).SelectMany(once => once)];
+        using var path = new WeirPath(format);
+        var plan = context.Plan with { RoundCount = Math.Max(3, context.Plan.RoundCount / 3) };
+        return Rounds.Measure(
+            plan, RoundClock.ThreadCpu, (long)flows.Count * RepeatCount, new Contender("Weir in memory", () => path.Run(cut).Checksum)).Nanos(0);
+    }
+
+    private static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows)
+    {
+        var directory = Directory.CreateTempSubdirectory("weir-bench-run-").FullName;
+        try
+        {
+            var (broker, bootstrap) = WeirProgram.StartBroker(program, Feeder.Topic, Feeder.PartitionCount);
+            using (broker)
+            {
+                using var feeder = new Feeder(bootstrap, flows, format);
+                _ = feeder.Fill();
+                var config = Path.Combine(directory, "weir.yaml");
+                File.WriteAllText(config, Configuration(bootstrap, format, directory));
+                using var weir = WeirProgram.StartRun(program, config);
+                return Sustain(context, broker, feeder, weir);
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static string Configuration(string bootstrap, string format, string directory) => $$"""
+        kafka:
+          bootstrap: {{bootstrap}}
+          topics:
+            - { name: {{Feeder.Topic}}, format: {{format}} }
+          options: { fetch.wait.max.ms: 10 }
+        clickhouse: { embedded: {{Path.Combine(directory, "store")}} }
+        memory: { limit: 4GiB }
+        admin: { listen: 127.0.0.1:0 }
+        views:
+          - { name: edge_1s, granularity: 1s, tags: [src_addr, dst_addr, dst_port, proto, exporter], order_by: [dst_addr, dst_port, proto, src_addr, exporter] }
+          - { name: edge_1m, granularity: 1m, tags: [src_addr, dst_addr, dst_port, proto, exporter], order_by: [dst_addr, dst_port, proto, src_addr, exporter] }
+
+        """;
+
+    private static ProgramRun Sustain(BenchContext context, WeirProgram broker, Feeder feeder, WeirProgram weir)
+    {
+        var (warmUp, duration) = context.Plan.IsQuick ? (TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8)) : (TimeSpan.FromSeconds(12), TimeSpan.FromSeconds(60));
+        var begun = Stopwatch.GetTimestamp();
+        feeder.Run(weir.NextOffsets, () => Stopwatch.GetElapsedTime(begun) >= warmUp);
+        var before = Reading.Of(broker, weir);
+        begun = Stopwatch.GetTimestamp();
+        feeder.Run(weir.NextOffsets, () => Stopwatch.GetElapsedTime(begun) >= duration);
+        var after = Reading.Of(broker, weir);
+
+        double Account(string line) => WeirProgram.Sum(weir.Metrics(), "weir_writer_account_records_total", $"line=\"{line}\"");
+        weir.Await(() => (long)Account("read") >= feeder.SentCount, "store all that was sent", _catchUpTimeout);
+        var (read, folded) = ((long)Account("read"), (long)Account("folded"));
+        var resident = ResidentBytes(weir.Id);
+        var code = weir.Stop();
+        if (read != feeder.SentCount || folded != read || code != 0)
+        {
+            throw new ChecksumException($"The account does not close: {feeder.SentCount} sent, {read} read, {folded} folded, exit code {code}.");
+        }
+
+        return before.To(after, read, resident);
+    }
+
+    private static long ResidentBytes(int processId)
+    {
+        var line = File.ReadLines($"/proc/{processId}/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+    }
+
+    /// <summary>Counters at one moment.</summary>
+    private sealed record Reading(
+        long At, double ReadCount, double? Gen2Count, long WeirNanos, long BrokerNanos, long OwnNanos, IReadOnlyDictionary<string, long> Threads)
+    {
+        internal static Reading Of(WeirProgram broker, WeirProgram weir)
+        {
+            var metrics = weir.Metrics();
+            var gen2 = metrics.Where(series => IsGen2(series.Key)).Select(series => (double?)series.Value).FirstOrDefault();
+            return new Reading(
+                Stopwatch.GetTimestamp(),
+                WeirProgram.Sum(metrics, "weir_ingest_read_records_total"),
+                gen2,
+                CpuClock.ProcessNanos(weir.Id),
+                CpuClock.ProcessNanos(broker.Id),
+                CpuClock.ProcessNanos(),
+                CpuClock.ThreadNanos(weir.Id));
+        }
+
+        internal ProgramRun To(Reading after, long readCount, long residentBytes)
+        {
+            var elapsed = Stopwatch.GetElapsedTime(At, after.At);
+            var threads = after.Threads.ToDictionary(thread => thread.Key, thread => thread.Value - Threads.GetValueOrDefault(thread.Key));
+            var process = after.WeirNanos - WeirNanos;
+            var consumer = threads.Where(thread => IsConsumer(thread.Key)).Sum(thread => thread.Value);
+            var engine = threads.Where(thread => !IsConsumer(thread.Key) && thread.Value > 0)
+                .OrderByDescending(thread => thread.Value)
+                .Take(4)
+                .Select(thread => $"{thread.Key} {100.0 * thread.Value / Math.Max(1, process):F0} %");
+            double Cores(long nanos) => nanos / elapsed.TotalNanoseconds;
+            return new ProgramRun(
+                elapsed,
+                after.ReadCount - ReadCount,
+                readCount,
+                residentBytes,
+                process,
+                consumer,
+                string.Join(", ", engine),
+                after.Gen2Count - Gen2Count,
+                Cores(process),
+                Cores(after.BrokerNanos - BrokerNanos),
+                Cores(after.OwnNanos - OwnNanos));
+        }
+
+        /// <summary>Weir's own threads, .NET's and librdkafka's; what is left is the embedded engine's. The kernel keeps 15 characters.</summary>
+        private static bool IsConsumer(string thread) =>
+            (thread.StartsWith("weir-", StringComparison.Ordinal) && !thread.StartsWith("weir-store", StringComparison.Ordinal))
+            || thread.StartsWith("rdk:", StringComparison.Ordinal)
+            || thread.StartsWith(".NET", StringComparison.Ordinal)
+            || thread is "dotnet" or "weir";
+
+        private static bool IsGen2(string series) =>
+            series.Contains("gc", StringComparison.Ordinal) && series.Contains("generation=\"2\"", StringComparison.Ordinal);
+    }
+
+    /// <summary>What a run came to.</summary>
+    private sealed record ProgramRun(
+        TimeSpan Elapsed,
+        double RecordCount,
+        long ReadCount,
+        long ResidentBytes,
+        double ProcessNanos,
+        double ConsumerNanos,
+        string EngineThreads,
+        double? Gen2Count,
+        double Cores,
+        double BrokerCores,
+        double FeederCores);
+}
