@@ -83,7 +83,11 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
         _baseViews = [.. schema.Views.Where(plan => plan.ParentIndex < 0)];
         _counters = [.. schema.Views.Select(_ => new ViewCounters())];
         _label = index.ToString(CultureInfo.InvariantCulture);
+        Probe = new FlowProbe(schema);
     }
+
+    /// <summary>Looks at what the worker folds, once for each chunk and each cut. Any thread reads.</summary>
+    public FlowProbe Probe { get; }
 
     /// <summary>Number of the worker.</summary>
     public int Index { get; }
@@ -227,6 +231,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
 
     private void Fold(RecordChunk chunk)
     {
+        Probe.Chunk(chunk);
         ref var open = ref CollectionsMarshal.GetValueRefOrAddDefault(_openCuts, chunk.Cut, out _);
         open ??= OpenTables(chunk.Cut);
         foreach (var plan in _baseViews)
@@ -315,6 +320,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
             var table = open.Tables[plan.Index]!;
             var counters = _counters[plan.Index];
             counters.SetCutSeries(table.RowCount);
+            Probe.Rows(cut, plan, table.Rows);
             TellLimit(cut, plan, counters, table.OverflowRecordCount);
             if (table.TakeRows() is { } rows)
             {

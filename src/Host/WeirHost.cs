@@ -5,6 +5,7 @@ using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
+using Weir.Host.Diagnosis;
 using Weir.Ingest;
 using Weir.Writer;
 
@@ -40,6 +41,7 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly AggregationWorker[] _workers;
     private readonly KafkaSource _source;
     private readonly AdminServer _admin;
+    private readonly DiagnosisEngine _diagnosis;
     private readonly string _version;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
@@ -89,6 +91,14 @@ internal sealed class WeirHost : IAsyncDisposable
             logs.CreateLogger("weir.ingest"),
             Fault,
             (partition, from, to) => _writer.IsStoredAsync(partition, from, to, CancellationToken.None));
+        _diagnosis = new DiagnosisEngine(
+            options,
+            Snapshot,
+            [.. _workers.Select(worker => worker.Probe)],
+            [.. Schema.Views[0].Tags.Select(slot => slot.Tag.Name)],
+            Budget,
+            time,
+            logs.CreateLogger("weir.diagnosis"));
         _admin = new AdminServer(options.Admin, version, Sources());
     }
 
@@ -138,6 +148,7 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         _source.Start();
+        _diagnosis.Start();
         WeirLog.Started(
             _logger,
             _version,
@@ -188,6 +199,7 @@ internal sealed class WeirHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        _diagnosis.Dispose();
         await _admin.DisposeAsync();
         if (_hasAdminFile)
         {
@@ -225,6 +237,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer],
         Queues = Queues,
         Health = Health,
+        Diagnose = () => _diagnosis.Report,
         Account = () => _writer.Snapshot().Stored,
         Positions = () => _source.Snapshot().Partitions,
         Query = _options.Writer.EmbeddedPath is null

@@ -25,6 +25,9 @@ internal sealed record WeirOptions
     /// <summary>The admin endpoint.</summary>
     public AdminOptions Admin { get; init; } = new();
 
+    /// <summary>What the process tells of itself beside its metrics.</summary>
+    public Telemetry.TelemetryOptions Telemetry { get; init; } = new();
+
     /// <summary>The log.</summary>
     public LogOptions Log { get; init; } = new();
 

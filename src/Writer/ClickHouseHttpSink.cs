@@ -81,6 +81,9 @@ public sealed class ClickHouseHttpSink : IBlockSink
     public string Description { get; }
 
     /// <inheritdoc/>
+    public long ResolveFailedCount => _connector.ResolveFailedCount;
+
+    /// <inheritdoc/>
     public int Target => Volatile.Read(ref _target);
 
     /// <inheritdoc/>

@@ -42,6 +42,9 @@ public interface IBlockSink : IAsyncDisposable
     /// </summary>
     int Target => 0;
 
+    /// <summary>Times that a server's name had no address; 0 where there is no name.</summary>
+    long ResolveFailedCount => 0;
+
     /// <summary>
     /// Runs one query that reads, and writes its result to <paramref name="output"/> as it comes. It cannot change anything.
     /// </summary>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Weir.Host.Diagnosis;
 
 namespace Weir.Host.Admin;
 
@@ -57,6 +58,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/metrics", Metrics);
         _app.MapGet("/queues", Queues);
         _app.MapGet("/positions", Positions);
+        _app.MapGet("/diagnose", Diagnose);
         _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
         _app.UseEndpoints(_ => { });
         Url = new Uri($"http://{options.Listen}/");
@@ -140,6 +142,18 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Positions(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition)).ToList());
+
+    private Task Diagnose(HttpContext http)
+    {
+        if (_sources.Diagnose is not { } diagnose)
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return Task.CompletedTask;
+        }
+
+        http.Response.ContentType = "application/json; charset=utf-8";
+        return http.Response.WriteAsync(DiagnosisJson.Write(diagnose()), http.RequestAborted);
+    }
 
     private static Task WriteHealthAsync(HttpContext http, string word, IReadOnlyList<string> reasons) => WriteJsonAsync(
         http,

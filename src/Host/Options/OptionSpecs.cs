@@ -235,6 +235,12 @@ internal static class OptionSpecs
             options => options.Admin.RemoteQueries,
             (options, value) => options with { Admin = options.Admin with { RemoteQueries = value } });
         yield return Option(
+            "diagnosis.window",
+            OptionTypes.Duration("2s", "10m"),
+            "Time that weir diagnose looks at: shorter sees a cause sooner, longer tells a burst from a state.",
+            options => options.Telemetry.DiagnosisWindow,
+            (options, value) => options with { Telemetry = options.Telemetry with { DiagnosisWindow = value } });
+        yield return Option(
             "log.level",
             OptionTypes.Choice(
                 ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warn", LogLevel.Warning),
