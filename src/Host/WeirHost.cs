@@ -6,6 +6,7 @@ using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
 using Weir.Host.Diagnosis;
+using Weir.Host.Telemetry;
 using Weir.Ingest;
 using Weir.Writer;
 
@@ -42,6 +43,7 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly KafkaSource _source;
     private readonly AdminServer _admin;
     private readonly DiagnosisEngine _diagnosis;
+    private readonly SystemTables? _tables;
     private readonly string _version;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
@@ -99,6 +101,14 @@ internal sealed class WeirHost : IAsyncDisposable
             Budget,
             time,
             logs.CreateLogger("weir.diagnosis"));
+        _tables = !options.Telemetry.Tables ? null : new SystemTables(
+            options.Telemetry,
+            options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer, time) : Sink,
+            ownsSink: options.Writer.EmbeddedPath is null,
+            $"{Environment.MachineName}:{Environment.ProcessId}",
+            _diagnosis.Read,
+            time,
+            logs.CreateLogger("weir.telemetry"));
         _admin = new AdminServer(options.Admin, version, Sources());
     }
 
@@ -149,6 +159,7 @@ internal sealed class WeirHost : IAsyncDisposable
 
         _source.Start();
         _diagnosis.Start();
+        _tables?.Start();
         WeirLog.Started(
             _logger,
             _version,
@@ -188,6 +199,11 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         await _writer.DisposeAsync();
+        if (_tables is not null)
+        {
+            await _tables.StopAsync();
+        }
+
         return isDrained;
     }
 
@@ -200,6 +216,11 @@ internal sealed class WeirHost : IAsyncDisposable
     {
         await StopAsync();
         _diagnosis.Dispose();
+        if (_tables is not null)
+        {
+            await _tables.DisposeAsync();
+        }
+
         await _admin.DisposeAsync();
         if (_hasAdminFile)
         {
@@ -234,7 +255,7 @@ internal sealed class WeirHost : IAsyncDisposable
 
     private AdminSources Sources() => new()
     {
-        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer],
+        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer, new EngineMetrics(_diagnosis, _tables)],
         Queues = Queues,
         Health = Health,
         Diagnose = () => _diagnosis.Report,

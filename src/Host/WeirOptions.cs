@@ -47,6 +47,12 @@ internal sealed record AdminOptions
     /// <summary>Address it listens on; port 0 takes a free one.</summary>
     public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 9526);
 
+    /// <summary>Secret that requests must bring; null for none. See <see cref="Weir.Host.Admin.AdminToken"/>.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>File whose first line is that secret; null for none.</summary>
+    public string? TokenFile { get; init; }
+
     /// <summary>True to answer <c>/query</c> on an address that other machines reach.</summary>
     public bool RemoteQueries { get; init; }
 }

@@ -242,7 +242,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <inheritdoc/>
     public void Collect(MetricReader reader)
     {
-        IngestMetrics.Collect(reader, Snapshot(), [.. _workers.Select(worker => worker.MemoryPauseTotal)]);
+        IngestMetrics.Collect(reader, Snapshot(), [.. _workers.Select(worker => worker.MemoryPauseTotal)], _timeProvider.GetUtcNow());
         _context.DeadLetters?.Collect(reader);
     }
 

@@ -12,6 +12,14 @@ public static partial class WeirLog
     public static partial void CauseFound(
         ILogger logger, string id, string place, string party, string title, string evidence, string change, long heldBackCount);
 
+    /// <summary>ClickHouse does not take the rows of weir_system.</summary>
+    [LoggerMessage(5003, LogLevel.Warning, "weir_system is not written and its rows are given up and counted, until ClickHouse takes them again: {Reason}. telemetry.tables: false turns it off")]
+    public static partial void SystemTablesAway(ILogger logger, string reason);
+
+    /// <summary>It does again.</summary>
+    [LoggerMessage(5004, LogLevel.Information, "weir_system is written again; {DroppedCount} rows were given up since the start, their amounts are in the next ones")]
+    public static partial void SystemTablesBack(ILogger logger, long droppedCount);
+
     /// <summary>It is gone.</summary>
     [LoggerMessage(5002, LogLevel.Information, "Diagnosis: {Id} is gone after {Seconds:0.0} s")]
     public static partial void CauseGone(ILogger logger, string id, double seconds);

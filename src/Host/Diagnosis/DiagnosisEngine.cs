@@ -25,6 +25,7 @@ internal sealed class DiagnosisEngine : IDisposable
     private readonly TimeProvider _time;
     private readonly TimeSpan _window;
     private readonly TimeSpan _interval;
+    private readonly Lock _readLock = new(); // A reading belongs to one thread: this one, or that of the tables.
     private readonly ThreadTimes _threads = new();
     private readonly List<DiagnosisFrame> _frames = []; // The engine's thread.
     private readonly FindingLog _log;
@@ -96,7 +97,7 @@ internal sealed class DiagnosisEngine : IDisposable
     /// <summary>Makes one reading and looks at the window that ends with it.</summary>
     internal void Step()
     {
-        var frame = ReadFrame();
+        var frame = Read();
         _frames.Add(frame);
         Volatile.Write(ref _lastFrame, frame);
         var history = _window > _historyMin ? _window : _historyMin;
@@ -106,6 +107,15 @@ internal sealed class DiagnosisEngine : IDisposable
         {
             var report = DiagnosisRules.Evaluate(new DiagnosisWindow(_options, frames, _frames, _probes));
             Volatile.Write(ref _report, report with { Findings = _log.Date(report.Findings, frame.Time) });
+        }
+    }
+
+    /// <summary>Makes one reading. Any thread.</summary>
+    public DiagnosisFrame Read()
+    {
+        lock (_readLock)
+        {
+            return ReadFrame();
         }
     }
 
