@@ -84,7 +84,11 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
         _baseViews = [.. schema.Views.Where(plan => plan.ParentIndex < 0)];
         _counters = [.. schema.Views.Select(_ => new ViewCounters())];
         _label = index.ToString(CultureInfo.InvariantCulture);
+        Probe = new FlowProbe(schema);
     }
+
+    /// <summary>Looks at what the worker folds, once for each chunk and each cut. Any thread reads.</summary>
+    public FlowProbe Probe { get; }
 
     /// <summary>Number of the worker.</summary>
     public int Index { get; }
@@ -228,6 +232,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
 
     private void Fold(RecordChunk chunk)
     {
+        Probe.Chunk(chunk);
         ref var open = ref CollectionsMarshal.GetValueRefOrAddDefault(_openCuts, chunk.Cut, out _);
         open ??= OpenTables(chunk.Cut);
         foreach (var plan in _baseViews)
@@ -319,6 +324,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
             var counters = _counters[plan.Index];
             counters.SetCutSeries(table.RowCount);
             open.LastRowCounts[plan.Index] = table.RowCount;
+            Probe.Rows(cut, plan, table.Rows);
             TellLimit(cut, plan, counters, table.OverflowRecordCount);
             if (table.TakeRows() is { } rows)
             {

@@ -26,7 +26,7 @@ internal static class MetricsReference
         foreach (var metric in WeirMeter.All)
         {
             var labels = string.Join(", ", metric.Labels.Select(label => $"`{label}`"));
-            var kind = metric.Kind == MetricKind.Counter ? "counter" : "gauge";
+            var kind = metric.Kind.ToString().ToLowerInvariant();
             page.Append($"| `{metric.Name}` | {kind} | {labels} | {metric.Help.Replace("|", "\\|", StringComparison.Ordinal)} |\n");
         }
 

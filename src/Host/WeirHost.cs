@@ -5,6 +5,8 @@ using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
+using Weir.Host.Diagnosis;
+using Weir.Host.Telemetry;
 using Weir.Ingest;
 using Weir.Writer;
 
@@ -40,6 +42,8 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly AggregationWorker[] _workers;
     private readonly KafkaSource _source;
     private readonly AdminServer _admin;
+    private readonly DiagnosisEngine _diagnosis;
+    private readonly SystemTables? _tables;
     private readonly string _version;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
@@ -89,6 +93,22 @@ internal sealed class WeirHost : IAsyncDisposable
             logs.CreateLogger("weir.ingest"),
             Fault,
             (partition, from, to) => _writer.IsStoredAsync(partition, from, to, CancellationToken.None));
+        _diagnosis = new DiagnosisEngine(
+            options,
+            Snapshot,
+            [.. _workers.Select(worker => worker.Probe)],
+            [.. Schema.Views[0].Tags.Select(slot => slot.Tag.Name)],
+            Budget,
+            time,
+            logs.CreateLogger("weir.diagnosis"));
+        _tables = !options.Telemetry.Tables ? null : new SystemTables(
+            options.Telemetry,
+            options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer, time) : Sink,
+            ownsSink: options.Writer.EmbeddedPath is null,
+            $"{Environment.MachineName}:{Environment.ProcessId}",
+            _diagnosis.Read,
+            time,
+            logs.CreateLogger("weir.telemetry"));
         _admin = new AdminServer(options.Admin, version, Sources());
     }
 
@@ -138,6 +158,8 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         _source.Start();
+        _diagnosis.Start();
+        _tables?.Start();
         WeirLog.Started(
             _logger,
             _version,
@@ -177,6 +199,11 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         await _writer.DisposeAsync();
+        if (_tables is not null)
+        {
+            await _tables.StopAsync();
+        }
+
         return isDrained;
     }
 
@@ -188,6 +215,12 @@ internal sealed class WeirHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        _diagnosis.Dispose();
+        if (_tables is not null)
+        {
+            await _tables.DisposeAsync();
+        }
+
         await _admin.DisposeAsync();
         if (_hasAdminFile)
         {
@@ -222,9 +255,10 @@ internal sealed class WeirHost : IAsyncDisposable
 
     private AdminSources Sources() => new()
     {
-        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer],
+        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer, new EngineMetrics(_diagnosis, _tables)],
         Queues = Queues,
         Health = Health,
+        Diagnose = () => _diagnosis.Report,
         Account = () => _writer.Snapshot().Stored,
         Positions = () => _source.Snapshot().Partitions,
         Query = _options.Writer.EmbeddedPath is null

@@ -25,6 +25,9 @@ internal sealed record WeirOptions
     /// <summary>The admin endpoint.</summary>
     public AdminOptions Admin { get; init; } = new();
 
+    /// <summary>What the process tells of itself beside its metrics.</summary>
+    public Telemetry.TelemetryOptions Telemetry { get; init; } = new();
+
     /// <summary>The log.</summary>
     public LogOptions Log { get; init; } = new();
 
@@ -43,6 +46,12 @@ internal sealed record AdminOptions
 {
     /// <summary>Address it listens on; port 0 takes a free one.</summary>
     public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 9526);
+
+    /// <summary>Secret that requests must bring; null for none. See <see cref="Weir.Host.Admin.AdminToken"/>.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>File whose first line is that secret; null for none.</summary>
+    public string? TokenFile { get; init; }
 
     /// <summary>True to answer <c>/query</c> on an address that other machines reach.</summary>
     public bool RemoteQueries { get; init; }

@@ -16,10 +16,24 @@ internal sealed class ClientLog(ILogger logger, TimeProvider timeProvider)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LogLimiter> _limiters = new(StringComparer.Ordinal);
     private readonly long _startedAt = timeProvider.GetTimestamp();
+    private readonly Dictionary<string, long> _errorCounts = new(StringComparer.Ordinal); // By code: librdkafka's own closed set.
     private long _errorCount;
+    private string? _lastError;
 
     /// <summary>Errors so far.</summary>
     public long ErrorCount => Volatile.Read(ref _errorCount);
+
+    /// <summary>The error that came last; null before the first.</summary>
+    public string? LastError => Volatile.Read(ref _lastError);
+
+    /// <summary>Errors by librdkafka's name of their code.</summary>
+    public IReadOnlyDictionary<string, long> ErrorCounts()
+    {
+        lock (_lock)
+        {
+            return new Dictionary<string, long>(_errorCounts, StringComparer.Ordinal);
+        }
+    }
 
     /// <summary>A line of librdkafka's log. Warnings and worse are passed on.</summary>
     public void Write(LogMessage message)
@@ -34,6 +48,12 @@ internal sealed class ClientLog(ILogger logger, TimeProvider timeProvider)
     public void Write(Error error)
     {
         Interlocked.Increment(ref _errorCount);
+        Volatile.Write(ref _lastError, error.Reason);
+        lock (_lock)
+        {
+            _errorCounts[error.Code.ToString()] = _errorCounts.GetValueOrDefault(error.Code.ToString()) + 1;
+        }
+
         if (TryPass(error.Code.ToString(), out var heldBackCount))
         {
             WeirLog.KafkaError(logger, error.Reason, error.Code.ToString(), heldBackCount);

@@ -40,6 +40,7 @@ internal static class ConsumerSettings
             ["fetch.wait.max.ms"] = "100",
             ["topic.metadata.refresh.interval.ms"] = "30000", // A topic that is made later is found within half a minute.
             ["socket.keepalive.enable"] = "true",
+            ["statistics.interval.ms"] = "1000", // For the diagnosis; it is made and read off the data path.
             ["socket.nagle.disable"] = "true",
         };
         if (options.KafkaProperties.GetValueOrDefault("group.protocol") != "consumer")

@@ -34,6 +34,9 @@ internal sealed record IngestContext(
     Action Released,
     CancellationToken HardStop)
 {
+    /// <summary>Gets who sent what is rejected or late.</summary>
+    public LossRing Losses { get; } = new();
+
     /// <summary>Gets the rejected and late records; null when they go nowhere.</summary>
     public DeadLetterQueue? DeadLetters { get; init; }
 }

@@ -10,9 +10,24 @@ internal static class IngestMetrics
     /// <summary>Reads all metrics of the stage.</summary>
     /// <param name="reader">Gets them.</param>
     /// <param name="snapshot">The reading.</param>
+    /// <param name="now">By the process's clock.</param>
     /// <param name="memoryPauses">Time that each worker did not read because the memory budget was used up.</param>
-    public static void Collect(MetricReader reader, IngestSnapshot snapshot, IReadOnlyList<TimeSpan> memoryPauses)
+    public static void Collect(MetricReader reader, IngestSnapshot snapshot, IReadOnlyList<TimeSpan> memoryPauses, DateTimeOffset now)
     {
+        foreach (var topic in snapshot.Topics)
+        {
+            var lag = snapshot.Partitions.Where(partition => partition.Key.Topic == topic.Topic).Select(partition => partition.LagTime(now));
+            reader.Read(WeirMeter.IngestLagSeconds, lag.DefaultIfEmpty().Max().TotalSeconds, topic.Topic);
+        }
+
+        if (snapshot.Client is { } client)
+        {
+            reader.Read(WeirMeter.IngestBrokersConnected, client.Brokers.Count(broker => broker.IsUp));
+            reader.Read(WeirMeter.IngestBrokerRoundTrip, client.Brokers.Select(broker => broker.RoundTrip.TotalSeconds).DefaultIfEmpty().Max());
+            reader.Read(WeirMeter.IngestBrokerDisconnectsTotal, client.Brokers.Sum(broker => broker.DisconnectCount));
+            reader.Read(WeirMeter.IngestPrefetchedMessages, client.QueuedMessages);
+        }
+
         foreach (var topic in snapshot.Topics)
         {
             Collect(reader, topic);

@@ -21,6 +21,21 @@ public sealed record IngestSnapshot(
     long ConsumeErrorCount,
     long RebalanceCount)
 {
+    /// <summary>Who sent what was rejected or late last, oldest first.</summary>
+    public IReadOnlyList<LossSample> Losses { get; init; } = [];
+
+    /// <summary>Records that were rejected or late so far: the number of the next one in <see cref="Losses"/>.</summary>
+    public long LossCount { get; init; }
+
+    /// <summary>What librdkafka said last of itself; null before it did.</summary>
+    public ClientStatistics? Client { get; init; }
+
+    /// <summary>Errors that the client reported, by librdkafka's name of their code.</summary>
+    public IReadOnlyDictionary<string, long> ClientErrors { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>The error that came last; null before the first.</summary>
+    public string? LastClientError { get; init; }
+
     /// <summary>Commits sent: one for all partitions at each flush, and those that were tried again.</summary>
     public long CommitCount { get; init; }
 
@@ -109,6 +124,14 @@ public readonly record struct PartitionSnapshot(
 
     /// <summary>True while a range that an earlier owner had planned is read again.</summary>
     public bool IsReplaying { get; init; }
+
+    /// <summary>The broker's time of the last message read, ms since 1970; −1 before the first.</summary>
+    public long LastTimestampMs { get; init; } = -1;
+
+    /// <summary>How long ago the broker got the last message that was read, while others wait; zero when none waits.</summary>
+    public TimeSpan LagTime(DateTimeOffset now) => Lag > 0 && LastTimestampMs >= 0
+        ? TimeSpan.FromMilliseconds(Math.Max(now.ToUnixTimeMilliseconds() - LastTimestampMs, 0))
+        : TimeSpan.Zero;
 
     /// <summary>Messages that are not yet read; 0 when it is not known.</summary>
     public long Lag => NextOffset >= 0 && HighWatermark >= 0 ? Math.Max(HighWatermark - NextOffset, 0) : 0;

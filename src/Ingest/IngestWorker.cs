@@ -75,7 +75,7 @@ internal sealed partial class IngestWorker : IDisposable
         Counters = [.. topics.Select(_ => new TopicCounters())];
         _partitions = [.. topics.Select(_ => Array.Empty<PartitionState?>())];
         _router = new ShardRouter(
-            context.Schema, context.ShardsOf(index), context.ChunkPool, context.Options, context.Rejects, context.HardStop)
+            context.Schema, context.ShardsOf(index), context.ChunkPool, context.Options, context.Rejects, context.HardStop, context.Losses)
         {
             DeadLetters = context.DeadLetters is { } letters ? new DeadLetterTap(letters) : null,
         };
@@ -388,6 +388,7 @@ internal sealed partial class IngestWorker : IDisposable
         _decoders[message.TopicIndex].Decode(message.Value, _router);
         _router.End();
         _router.DeadLetters?.End(message, _router.MessageReadCount, _router.MessageLateCount);
+        state.LastTimestampMs = message.TimestampMs;
         AdvanceTo(state, message.Offset + 1);
     }
 

@@ -54,6 +54,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     private Thread[] _workerThreads = [];
     private Thread? _thread;
     private Error? _fatalError;
+    private ClientStatistics? _statistics;
     private TimeSpan _stopDeadline; // Read after _stopRequested is seen.
     private TimeSpan _watermarksAt;
     private long _tickNumber;
@@ -134,6 +135,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         KafkaNative.CheckVersion();
         _consumer = new ConsumerBuilder<Ignore, Ignore>(ConsumerSettings.Build(_options))
             .SetLogHandler((_, message) => _clientLog.Write(message))
+            .SetStatisticsHandler((_, json) => Volatile.Write(ref _statistics, ClientStatistics.TryParse(json) ?? _statistics))
             .SetErrorHandler((_, error) => OnError(error))
             .SetPartitionsAssignedHandler((_, partitions) => OnAssigned(partitions))
             .SetPartitionsRevokedHandler((_, partitions) => OnRevoked(partitions))
@@ -212,6 +214,11 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             _clientLog.ErrorCount + _workers.Sum(worker => worker.ConsumeErrorCount),
             Volatile.Read(ref _rebalanceCount))
         {
+            Losses = _context.Losses.Snapshot(),
+            LossCount = _context.Losses.AddedCount,
+            Client = Volatile.Read(ref _statistics),
+            ClientErrors = _clientLog.ErrorCounts(),
+            LastClientError = _clientLog.LastError,
             CommitCount = _committer.CommitCount,
             ReplayCount = _workers.Sum(worker => worker.ReplayCount),
         };
@@ -235,7 +242,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <inheritdoc/>
     public void Collect(MetricReader reader)
     {
-        IngestMetrics.Collect(reader, Snapshot(), [.. _workers.Select(worker => worker.MemoryPauseTotal)]);
+        IngestMetrics.Collect(reader, Snapshot(), [.. _workers.Select(worker => worker.MemoryPauseTotal)], _timeProvider.GetUtcNow());
         _context.DeadLetters?.Collect(reader);
     }
 
@@ -270,6 +277,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         {
             StoredOffset = state.StoredOffset,
             IsReplaying = state.IsReplaying,
+            LastTimestampMs = state.LastTimestampMs,
         };
     }
 

@@ -19,6 +19,7 @@ internal sealed class PartitionState
     private bool _isReleased;
     private long _replayTo = UnknownOffset;
     private long _storedOffset;
+    private long _lastTimestampMs = KafkaMessage.NoTimestamp;
 
     /// <summary>Makes the state of a new assignment.</summary>
     /// <param name="key">The partition.</param>
@@ -72,6 +73,13 @@ internal sealed class PartitionState
     {
         get => Volatile.Read(ref _storedOffset);
         set => Volatile.Write(ref _storedOffset, value);
+    }
+
+    /// <summary>The broker's time of the last message read; <see cref="KafkaMessage.NoTimestamp"/> before the first. Any thread reads.</summary>
+    public long LastTimestampMs
+    {
+        get => Volatile.Read(ref _lastTimestampMs);
+        set => Volatile.Write(ref _lastTimestampMs, value);
     }
 
     /// <summary>The offset committed last; up to it everything is stored. The source writes; any thread reads.</summary>

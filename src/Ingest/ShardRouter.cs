@@ -23,6 +23,8 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     private readonly IShard[] _shards;
     private readonly ChunkPool _chunkPool;
     private readonly RejectRing _rejects;
+    private readonly LossRing? _losses;
+    private readonly int _agentOffset; // Of the tag that names the agent, in a record; -1 for none.
     private readonly CancellationToken _stopping;
     private readonly RecordHash _hash;
     private readonly int _recordBytes;
@@ -51,13 +53,15 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     /// <param name="options">What is late.</param>
     /// <param name="rejects">Gets the rejected records.</param>
     /// <param name="stopping">Ends the waiting for full shards.</param>
+    /// <param name="losses">Gets who sent what is rejected or late.</param>
     public ShardRouter(
         StreamSchema schema,
         IReadOnlyList<IShard> shards,
         ChunkPool chunkPool,
         IngestOptions options,
         RejectRing rejects,
-        CancellationToken stopping)
+        CancellationToken stopping,
+        LossRing? losses = null)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(schema.StringTagOffsets.Length, StringTagsMax);
         _shards = [.. shards];
@@ -65,6 +69,11 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _rejects = rejects;
         _stopping = stopping;
         _hash = new RecordHash(schema);
+            *(ulong*)(row + _recordsMeterOffset) = 1;
+            if (!isHashed)
+            {
+                *(ulong*)row = _hash.Of(row, strings);
+            }
         _recordBytes = schema.RecordBytes;
         _recordsMeterOffset = schema.RecordMetersOffset;
         _pastMaxMs = (long)options.PastMax.TotalMilliseconds;
@@ -175,6 +184,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _cut.RejectedCount(status)++;
         _counters.RejectedCounts[(int)status]++;
         _rejects.Add(_state.Key, _offset, status, evidence);
+        _losses?.Add(_state.Key, status, AgentOf(Row), aheadSeconds: 0);
         DeadLetters?.Reject(status, evidence, _readCount - 1);
         NativeMemory.Clear(Row, (nuint)_recordBytes); // The decoder may have begun to fill it.
     }
@@ -271,6 +281,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
                 _cut.LateCount++;
                 _counters.LateCount++;
                 MessageLateCount++;
+                _losses?.Add(_state.Key, DecodeStatus.Ok, AgentOf(from), (((long)(time * 1000) - _timeMsMax) + _futureMaxMs) / 1000.0);
                 continue;
             }
 
@@ -307,6 +318,9 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
             }
         }
     }
+
+    /// <summary>The agent that a row names, as far as the decoder has filled it.</summary>
+    private ReadOnlySpan<byte> AgentOf(byte* row) => _agentOffset < 0 ? default : Strings.Utf8((int)*(uint*)(row + _agentOffset));
 
     private void NextRow()
     {

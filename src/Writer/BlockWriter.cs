@@ -132,7 +132,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     }
 
     /// <summary>One consistent reading of the counters. Any thread.</summary>
-    public WriterSnapshot Snapshot() => _counters.Snapshot(_cuts.Snapshot().SlotsUsed);
+    public WriterSnapshot Snapshot() => _counters.Snapshot(_cuts.Snapshot().SlotsUsed) with { ResolveFailedCount = _sink.ResolveFailedCount };
 
     /// <summary>
     /// Asks the ledger whether a range is stored, trying until there is an answer: how an owner treats a plan whose blocks it cannot

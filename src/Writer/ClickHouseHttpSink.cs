@@ -81,6 +81,9 @@ public sealed class ClickHouseHttpSink : IBlockSink
     public string Description { get; }
 
     /// <inheritdoc/>
+    public long ResolveFailedCount => _connector.ResolveFailedCount;
+
+    /// <inheritdoc/>
     public int Target => Volatile.Read(ref _target);
 
     /// <inheritdoc/>
@@ -202,7 +205,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
         HttpContent content,
         CancellationToken cancel)
     {
-        var statement = $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(table)} "
+        var statement = $"INSERT INTO {SqlText.Table(_options.Database, table)} "
             + $"({string.Join(", ", columns.Select(SqlText.Name))}) FORMAT {format}";
         using var request = NewRequest(target, $"?query={Uri.EscapeDataString(statement)}{parameters}", content);
         return await SendAsync(request, Stream.Null, cancel).ConfigureAwait(false);

@@ -226,7 +226,7 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
     }
 
     private string InsertStatement(string table, IReadOnlyList<string> columns) =>
-        $"INSERT INTO {SqlText.Name(_options.Database)}.{SqlText.Name(table)} ({string.Join(", ", columns.Select(SqlText.Name))}) "
+        $"INSERT INTO {SqlText.Table(_options.Database, table)} ({string.Join(", ", columns.Select(SqlText.Name))}) "
         + "SETTINGS async_insert = 0, insert_deduplicate = 1, deduplicate_blocks_in_dependent_materialized_views = 1";
 
     /// <summary>On the writer's thread.</summary>

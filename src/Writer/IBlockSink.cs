@@ -27,7 +27,7 @@ public interface IBlockSink : IAsyncDisposable
     Task<InsertReply> InsertAsync(Block block, CancellationToken cancel);
 
     /// <summary>Tries once to insert rows of another table than a view's, as one block and without a token.</summary>
-    /// <param name="table">Name of the table.</param>
+    /// <param name="table">Name of the table; with a dot, of its database and the table.</param>
     /// <param name="columns">Columns that the rows have.</param>
     /// <param name="format">ClickHouse's name of the rows' format.</param>
     /// <param name="rows">The rows.</param>
@@ -41,6 +41,9 @@ public interface IBlockSink : IAsyncDisposable
     /// insert; after a failure it may be another one.
     /// </summary>
     int Target => 0;
+
+    /// <summary>Times that a server's name had no address; 0 where there is no name.</summary>
+    long ResolveFailedCount => 0;
 
     /// <summary>
     /// Runs one query that reads, and writes its result to <paramref name="output"/> as it comes. It cannot change anything.

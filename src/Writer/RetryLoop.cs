@@ -31,13 +31,14 @@ internal sealed class RetryLoop(
         {
             cancel.ThrowIfCancellationRequested();
             var from = time.GetTimestamp();
+            counters.Attempting(time.GetUtcNow());
             var reply = await attempt(cancel).ConfigureAwait(false);
             if (reply.Cause == ReplyCause.Damaged && ++damagedCount >= DamagedAttemptsMax)
             {
                 reply = reply with { Outcome = InsertOutcome.Refused };
             }
 
-            counters.Attempted(reply, time.GetElapsedTime(from));
+            counters.Attempted(reply, time.GetElapsedTime(from), time.GetUtcNow());
             if (reply.Outcome != InsertOutcome.NotNow)
             {
                 Answered();

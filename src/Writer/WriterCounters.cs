@@ -1,4 +1,5 @@
 using Weir.Core.Model;
+using Weir.Core.Telemetry;
 
 namespace Weir.Writer;
 
@@ -23,6 +24,14 @@ internal sealed class WriterCounters
     private long _unsureBlockCount;
     private long _ledgerRowCount;
     private long _ledgerInsertCount;
+    private DateTimeOffset? _attemptSince;
+    private InsertReply? _lastFailure;
+    private DateTimeOffset _lastFailureAt;
+    private readonly LogHistogram _insertSeconds = LogHistogram.OfSeconds();
+    private readonly LogHistogram _freshnessSeconds = LogHistogram.OfSeconds();
+    private readonly LogHistogram _storeSeconds = LogHistogram.OfSeconds();
+    private readonly LogHistogram _cutRecords = LogHistogram.OfSizes();
+    private readonly LogHistogram _blockRows = LogHistogram.OfSizes();
 
     internal WriterCounters(StreamSchema schema)
     {
@@ -43,9 +52,23 @@ internal sealed class WriterCounters
         }
     }
 
-    /// <summary>An attempt took <paramref name="elapsed"/> and was answered by <paramref name="reply"/>.</summary>
-    internal void Attempted(in InsertReply reply, TimeSpan elapsed)
+    /// <summary>An attempt begins at <paramref name="now"/>.</summary>
+    internal void Attempting(DateTimeOffset now)
     {
+        lock (_lock)
+        {
+            _attemptSince = now;
+        }
+    }
+
+    /// <summary>An attempt took <paramref name="elapsed"/> and was answered by <paramref name="reply"/>.</summary>
+    internal void Attempted(in InsertReply reply, TimeSpan elapsed, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            _attemptSince = null;
+        }
+
         if (reply.Outcome == InsertOutcome.GivenUp)
         {
             return; // Nothing was sent, so nothing is known of the server.
@@ -54,6 +77,16 @@ internal sealed class WriterCounters
         lock (_lock)
         {
             _insertTime += elapsed;
+            if (reply.Outcome == InsertOutcome.Stored)
+            {
+                _insertSeconds.Add(elapsed.TotalSeconds);
+            }
+            else
+            {
+                _lastFailure = reply;
+                _lastFailureAt = now;
+            }
+
             _isWriting = reply.Outcome == InsertOutcome.Stored;
             _lastError = _isWriting ? null : reply.Message;
             if (reply.Outcome == InsertOutcome.NotNow)
@@ -113,6 +146,7 @@ internal sealed class WriterCounters
     {
         lock (_lock)
         {
+            _blockRows.Add(block.RowCount);
             ref var view = ref _views[block.View.Index];
             view = view with
             {
@@ -167,8 +201,11 @@ internal sealed class WriterCounters
         {
             _stored += account;
             _cutCount++;
+            _cutRecords.Add(account.ReadCount);
+            _storeSeconds.Add((now - cut.ClosedAt).TotalSeconds);
             if (cut.EventTimeMax != 0)
             {
+                _freshnessSeconds.Add((now - DateTimeOffset.FromUnixTimeSeconds(cut.EventTimeMax)).TotalSeconds);
                 _eventTimeMax = cut.EventTimeMax;
                 _storedAt = now;
             }
@@ -195,6 +232,14 @@ internal sealed class WriterCounters
                 _storedAt)
             {
                 Promise = _promise,
+                AttemptSince = _attemptSince,
+                LastFailure = _lastFailure,
+                LastFailureAt = _lastFailureAt,
+                InsertSeconds = _insertSeconds.Snapshot(),
+                FreshnessSeconds = _freshnessSeconds.Snapshot(),
+                StoreSeconds = _storeSeconds.Snapshot(),
+                CutRecords = _cutRecords.Snapshot(),
+                BlockRows = _blockRows.Snapshot(),
                 KnownBlockCount = _knownBlockCount,
                 UnsureBlockCount = _unsureBlockCount,
                 LedgerRowCount = _ledgerRowCount,

@@ -44,6 +44,12 @@ internal static class WriterMetrics
         reader.Read(WeirMeter.WriterUnsureBlocksTotal, snapshot.UnsureBlockCount);
         reader.Read(WeirMeter.WriterLedgerRowsTotal, snapshot.LedgerRowCount);
         reader.Read(WeirMeter.WriterLedgerInsertsTotal, snapshot.LedgerInsertCount);
+        reader.Read(WeirMeter.WriterResolveFailuresTotal, snapshot.ResolveFailedCount);
+        ReadHistogram(reader, WeirMeter.WriterInsertDuration, snapshot.InsertSeconds);
+        ReadHistogram(reader, WeirMeter.WriterCutFreshness, snapshot.FreshnessSeconds);
+        ReadHistogram(reader, WeirMeter.WriterCutStoreDuration, snapshot.StoreSeconds);
+        ReadHistogram(reader, WeirMeter.WriterCutSize, snapshot.CutRecords);
+        ReadHistogram(reader, WeirMeter.WriterBlockSize, snapshot.BlockRows);
         if (snapshot.Promise is { } promise)
         {
             reader.Read(WeirMeter.WriterExactlyOnce, promise.IsExactlyOnce ? 1 : 0);
@@ -52,6 +58,14 @@ internal static class WriterMetrics
         if (snapshot.Freshness(now) is { } freshness)
         {
             reader.Read(WeirMeter.WriterFreshnessSeconds, freshness.TotalSeconds);
+        }
+    }
+
+    private static void ReadHistogram(MetricReader reader, MetricDefinition metric, HistogramSnapshot? histogram)
+    {
+        if (histogram is not null)
+        {
+            reader.Read(metric, histogram);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Weir.Core.Model;
+using Weir.Core.Telemetry;
 
 namespace Weir.Writer;
 
@@ -68,6 +69,33 @@ public sealed record WriterSnapshot(
 
     /// <summary>Inserts that stored them.</summary>
     public long LedgerInsertCount { get; init; }
+
+    /// <summary>When the attempt that runs now began; null while none runs.</summary>
+    public DateTimeOffset? AttemptSince { get; init; }
+
+    /// <summary>The failed attempt that came last, also after it was mended; null before the first.</summary>
+    public InsertReply? LastFailure { get; init; }
+
+    /// <summary>When that was.</summary>
+    public DateTimeOffset LastFailureAt { get; init; }
+
+    /// <summary>Times that a server's name had no address.</summary>
+    public long ResolveFailedCount { get; init; }
+
+    /// <summary>Seconds of the attempts that stored something; null in readings made by tests.</summary>
+    public HistogramSnapshot? InsertSeconds { get; init; }
+
+    /// <summary>Seconds from a cut's latest event time to its rows being readable.</summary>
+    public HistogramSnapshot? FreshnessSeconds { get; init; }
+
+    /// <summary>Seconds from a cut's end to its rows being readable.</summary>
+    public HistogramSnapshot? StoreSeconds { get; init; }
+
+    /// <summary>Records read for a cut.</summary>
+    public HistogramSnapshot? CutRecords { get; init; }
+
+    /// <summary>Rows of a block.</summary>
+    public HistogramSnapshot? BlockRows { get; init; }
 
     /// <summary>Rows stored, of all views.</summary>
     public long RowCount => Views.Sum(view => view.RowCount);

@@ -15,6 +15,8 @@ namespace Weir.Tests.Host;
 /// <summary>The admin endpoint over real HTTP on a free port.</summary>
 public sealed class AdminServerTests : IAsyncDisposable
 {
+    private const string Token = "a-token-of-the-tests";
+
     private readonly HttpClient _client = new();
     private readonly List<(string Sql, string Format)> _asked = [];
     private HealthReport _health = new([], []);
@@ -147,10 +149,11 @@ public sealed class AdminServerTests : IAsyncDisposable
     [Fact]
     public async Task An_address_that_others_reach_answers_questions_only_with_the_option()
     {
-        var closed = await StartAsync(new AdminOptions { Listen = new IPEndPoint(IPAddress.Any, 0) });
+        _client.DefaultRequestHeaders.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", Token);
+        var closed = await StartAsync(new AdminOptions { Token = Token, Listen = new IPEndPoint(IPAddress.Any, 0) });
         using var refused = await _client.GetAsync(new Uri(AdminClient.UrlOf(new IPEndPoint(IPAddress.Any, closed.Port)), "query?query=SELECT%201"));
         await _server!.DisposeAsync();
-        var open = await StartAsync(new AdminOptions { Listen = new IPEndPoint(IPAddress.Any, 0), RemoteQueries = true });
+        var open = await StartAsync(new AdminOptions { Token = Token, Listen = new IPEndPoint(IPAddress.Any, 0), RemoteQueries = true });
         using var answered = await _client.GetAsync(new Uri(AdminClient.UrlOf(new IPEndPoint(IPAddress.Any, open.Port)), "query?query=SELECT%201"));
 
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);

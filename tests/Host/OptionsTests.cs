@@ -73,7 +73,7 @@ public class OptionsTests
             time: { past_max: 1h, future_max: 0s }
             memory: { limit: 256MiB }
             shutdown: { timeout: 1m30s }
-            admin: { listen: "*:0", remote_queries: true }
+            admin: { listen: "*:0", remote_queries: true, token: a-token-of-the-tests }
             log: { level: debug, format: json }
             """).Options;
 

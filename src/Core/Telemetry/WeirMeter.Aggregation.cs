@@ -45,9 +45,14 @@ public static partial class WeirMeter
         "worker",
         "view");
 
+    /// <summary>Distinct values of a tag.</summary>
+    public static readonly MetricDefinition AggregationTagValues = new(
+        "weir_aggregation_tag_values", MetricKind.Gauge, "Distinct values of a tag of the finest view in the last one to two minutes, estimated.", "tag");
+
     private static readonly MetricDefinition[] _aggregation =
     [
         AggregationFoldedTotal, AggregationCutsTotal, AggregationAbandonedCutsTotal, AggregationOpenCuts, AggregationTableBytes,
         AggregationBusyTotal, AggregationOpenSeries, AggregationCutSeries, AggregationOverflowTotal,
+        AggregationTagValues,
     ];
 }

@@ -113,12 +113,38 @@ public static partial class WeirMeter
         "Rejected and late records that were counted only: above dead_letters.rate_max, a full queue or directory, or an error.",
         "reason");
 
+    /// <summary>Lag in time.</summary>
+    public static readonly MetricDefinition IngestLagSeconds = new(
+        "weir_ingest_lag_seconds",
+        MetricKind.Gauge,
+        "How long ago the broker got the message that was read last, in the partition furthest behind; 0 when nothing waits.",
+        "topic");
+
+    /// <summary>Connected brokers.</summary>
+    public static readonly MetricDefinition IngestBrokersConnected = new(
+        "weir_ingest_connected_brokers", MetricKind.Gauge, "Brokers that the Kafka client is connected to.");
+
+    /// <summary>Answers of brokers.</summary>
+    public static readonly MetricDefinition IngestBrokerRoundTrip = new(
+        "weir_ingest_broker_round_trip_seconds",
+        MetricKind.Gauge,
+        "Mean time of an answer of the slowest broker in the last second; fetches that wait for data are among them.");
+
+    /// <summary>Broken connections.</summary>
+    public static readonly MetricDefinition IngestBrokerDisconnectsTotal = new(
+        "weir_ingest_broker_disconnects_total", MetricKind.Counter, "Connections to brokers that ended.");
+
+    /// <summary>Prefetched messages.</summary>
+    public static readonly MetricDefinition IngestPrefetchedMessages = new(
+        "weir_ingest_prefetched_messages", MetricKind.Gauge, "Messages that the Kafka client holds and that are not yet read.");
+
     private static readonly MetricDefinition[] _ingest =
     [
         IngestMessagesTotal, IngestMessageBytesTotal, IngestReadTotal, IngestRejectedTotal, IngestLateTotal, IngestMarkersTotal,
         IngestSamplingUnknownTotal, IngestGapOffsetsTotal, IngestRepeatedMessagesTotal, IngestLeavingMessagesTotal,
         IngestAbandonedTotal, IngestPartitions, IngestLagMessages, IngestUncommittedMessages, IngestMemoryPauseTotal,
         IngestCommitsTotal, IngestReplaysTotal, IngestCommitErrorsTotal, IngestConsumeErrorsTotal, IngestRebalancesTotal,
-        IngestDeadLettersWrittenTotal, IngestDeadLettersUnwrittenTotal,
+        IngestDeadLettersWrittenTotal, IngestDeadLettersUnwrittenTotal, IngestLagSeconds, IngestBrokersConnected,
+        IngestBrokerRoundTrip, IngestBrokerDisconnectsTotal, IngestPrefetchedMessages,
     ];
 }

@@ -98,11 +98,36 @@ public static partial class WeirMeter
         "weir_writer_freshness_seconds", MetricKind.Gauge,
         "Now minus the latest event time of the cut that was stored last; grows while nothing is stored.");
 
+    /// <summary>Duration of inserts.</summary>
+    public static readonly MetricDefinition WriterInsertDuration = new(
+        "weir_writer_insert_duration_seconds", MetricKind.Histogram, "Time of each attempt that stored something, connecting among them.");
+
+    /// <summary>Freshness of each cut.</summary>
+    public static readonly MetricDefinition WriterCutFreshness = new(
+        "weir_writer_cut_freshness_seconds", MetricKind.Histogram, "From the latest event time of a cut to its rows being readable.");
+
+    /// <summary>Time to store a cut.</summary>
+    public static readonly MetricDefinition WriterCutStoreDuration = new(
+        "weir_writer_cut_store_duration_seconds", MetricKind.Histogram, "From the end of a cut to its rows being readable.");
+
+    /// <summary>Size of cuts.</summary>
+    public static readonly MetricDefinition WriterCutSize = new(
+        "weir_writer_cut_size_records", MetricKind.Histogram, "Records read for each stored cut.");
+
+    /// <summary>Size of blocks.</summary>
+    public static readonly MetricDefinition WriterBlockSize = new(
+        "weir_writer_block_size_rows", MetricKind.Histogram, "Rows of each stored block.");
+
+    /// <summary>Names without an address.</summary>
+    public static readonly MetricDefinition WriterResolveFailuresTotal = new(
+        "weir_writer_resolve_failures_total", MetricKind.Counter, "Times that the name of a ClickHouse server had no address.");
+
     private static readonly MetricDefinition[] _writer =
     [
         WriterBlocksTotal, WriterRowsTotal, WriterRawBytesTotal, WriterEncodedBytesTotal, WriterDroppedBlocksTotal, WriterDroppedRowsTotal,
         WriterDroppedRecordsTotal, WriterDeadLetterBlocksTotal, WriterDeadLetterRecordsTotal, WriterExactlyOnce, WriterKnownBlocksTotal,
         WriterUnsureBlocksTotal, WriterLedgerRowsTotal, WriterLedgerInsertsTotal, WriterCutsTotal, WriterStoredRecordsTotal, WriterRetriesTotal, WriterInsertSecondsTotal,
-        WriterWaitingCuts, WriterWaitingBytes, WriterIsWriting, WriterFreshnessSeconds,
+        WriterWaitingCuts, WriterWaitingBytes, WriterIsWriting, WriterFreshnessSeconds, WriterInsertDuration, WriterCutFreshness,
+        WriterCutStoreDuration, WriterCutSize, WriterBlockSize, WriterResolveFailuresTotal,
     ];
 }

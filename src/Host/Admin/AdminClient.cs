@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
 using Weir.Host.Commands;
 
@@ -18,13 +19,45 @@ internal static class AdminClient
         return new Uri($"http://{new IPEndPoint(address, listen.Port)}/");
     }
 
+    /// <summary>A client that brings the token, where there is one; its answers may take any time.</summary>
+    public static HttpClient Create(string? token)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = _connectTimeout }) { Timeout = Timeout.InfiniteTimeSpan };
+        client.DefaultRequestHeaders.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
+        return client;
+    }
+
+    /// <summary>Asks for a page of the endpoint; the caller disposes the answer, which may not have come whole.</summary>
+    /// <exception cref="CommandException">Nobody answers, or the endpoint refused.</exception>
+    public static async Task<HttpResponseMessage> GetAsync(HttpClient client, Uri url, string path, CancellationToken cancel)
+    {
+        try
+        {
+            var response = await client.GetAsync(new Uri(url, path), HttpCompletionOption.ResponseHeadersRead, cancel);
+            if (response.IsSuccessStatusCode)
+            {
+                return response;
+            }
+
+            using (response)
+            {
+                var text = (await response.Content.ReadAsStringAsync(cancel)).Trim();
+                throw new CommandException($"{url} refuses with {(int)response.StatusCode}{(text.Length > 0 ? $": {text}" : "; is it a weir of this version?")}");
+            }
+        }
+        catch (Exception error) when (error is HttpRequestException || (error is OperationCanceledException && !cancel.IsCancellationRequested))
+        {
+            throw new CommandException($"no weir answers at {url} ({error.Message}); start 'weir run', or name its address with --url", error);
+        }
+    }
+
     /// <summary>Sends SQL and writes the answer to <paramref name="output"/>.</summary>
     /// <returns>False when nobody answers there, or somebody who is no weir with an embedded store.</returns>
     /// <exception cref="StoreException">The SQL was refused.</exception>
-    public static async Task<bool> TryQueryAsync(Uri url, string sql, string format, Stream output, CancellationToken cancel)
+    public static async Task<bool> TryQueryAsync(
+        Uri url, string sql, string format, Stream output, CancellationToken cancel, string? token = null)
     {
-        using var handler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = _connectTimeout };
-        using var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        using var client = Create(token);
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(url, $"query?format={format}"))
         {
             Content = new StringContent(sql, Encoding.UTF8, "text/plain"),

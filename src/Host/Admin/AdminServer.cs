@@ -3,6 +3,9 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Weir.Core.Telemetry;
+using Weir.Host.Diagnosis;
+using Weir.Host.Telemetry;
 
 namespace Weir.Host.Admin;
 
@@ -32,6 +35,7 @@ internal sealed class AdminServer : IAsyncDisposable
     private readonly AdminOptions _options;
     private readonly AdminSources _sources;
     private readonly string _version;
+    private readonly AdminToken _token;
 
     /// <summary>Builds the endpoint; <see cref="StartAsync"/> opens it.</summary>
     /// <param name="options">Where it listens.</param>
@@ -42,6 +46,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _options = options;
         _sources = sources;
         _version = version;
+        _token = new AdminToken(options);
 
         // Empty: no settings files, no ASPNETCORE_ variables, no log of its own, and no lifetime that takes the process's signals.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -50,6 +55,7 @@ internal sealed class AdminServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(ConfigureKestrel);
         _app = builder.Build();
         _app.Use(AddHeaders);
+        _app.Use(CheckToken);
         _app.UseRouting();
         _app.MapGet("/", Index);
         _app.MapGet("/healthz", Healthz);
@@ -57,6 +63,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/metrics", Metrics);
         _app.MapGet("/queues", Queues);
         _app.MapGet("/positions", Positions);
+        _app.MapGet("/diagnose", Diagnose);
         _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
         _app.UseEndpoints(_ => { });
         Url = new Uri($"http://{options.Listen}/");
@@ -109,6 +116,20 @@ internal sealed class AdminServer : IAsyncDisposable
         return next(http);
     }
 
+    /// <summary>Everything but the health of the process needs the token where there is one; no token, no address that others reach.</summary>
+    private Task CheckToken(HttpContext http, RequestDelegate next)
+    {
+        if (_token.Permits(http.Request) || http.Request.Path == "/healthz" || http.Request.Path == "/readyz")
+        {
+            return next(http);
+        }
+
+        http.Response.StatusCode = StatusCodes.Status401Unauthorized;
+        http.Response.Headers.WWWAuthenticate = "Basic realm=\"weir\", charset=\"UTF-8\"";
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        return http.Response.WriteAsync("the token of admin.token is needed: Authorization: Bearer TOKEN\n", http.RequestAborted);
+    }
+
     private Task Index(HttpContext http)
     {
         http.Response.ContentType = "text/html; charset=utf-8";
@@ -125,14 +146,17 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Metrics(HttpContext http)
     {
-        var text = new PrometheusText();
+        var isSnapshot = http.Request.Query["snapshot"] == "true";
+        MetricReader text = isSnapshot
+            ? new SnapshotJson(DateTimeOffset.UtcNow, new Dictionary<string, string> { ["host"] = Environment.MachineName, ["version"] = _version })
+            : new PrometheusText();
         foreach (var source in _sources.Metrics)
         {
             source.Collect(text);
         }
 
-        http.Response.ContentType = PrometheusText.ContentType;
-        return http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+        http.Response.ContentType = isSnapshot ? "application/json; charset=utf-8" : PrometheusText.ContentType;
+        return http.Response.WriteAsync(text.ToString()!, http.RequestAborted);
     }
 
     private Task Queues(HttpContext http) =>
@@ -141,10 +165,22 @@ internal sealed class AdminServer : IAsyncDisposable
     private Task Positions(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition)).ToList());
 
-    private static Task WriteHealthAsync(HttpContext http, string word, IReadOnlyList<string> reasons) => WriteJsonAsync(
+    private Task Diagnose(HttpContext http)
+    {
+        if (_sources.Diagnose is not { } diagnose)
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return Task.CompletedTask;
+        }
+
+        http.Response.ContentType = "application/json; charset=utf-8";
+        return http.Response.WriteAsync(DiagnosisJson.Write(diagnose()), http.RequestAborted);
+    }
+
+    private Task WriteHealthAsync(HttpContext http, string word, IReadOnlyList<string> reasons) => WriteJsonAsync(
         http,
         reasons.Count == 0 ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable,
-        new HealthReading(reasons.Count == 0 ? word : $"not {word}", reasons));
+        new HealthReading(reasons.Count == 0 ? word : $"not {word}", _token.Permits(http.Request) ? reasons : [])); // They name servers.
 
     private static Task WriteJsonAsync<T>(HttpContext http, HttpStatusCode status, T value)
     {

@@ -23,6 +23,9 @@ internal sealed record AdminSources
     /// <summary>The partitions that are assigned, with their positions.</summary>
     public required Func<IReadOnlyList<PartitionSnapshot>> Positions { get; init; }
 
+    /// <summary>What is wrong now.</summary>
+    public Func<Diagnosis.DiagnosisReport>? Diagnose { get; init; }
+
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }
 }

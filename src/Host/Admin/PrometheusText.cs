@@ -17,33 +17,33 @@ internal sealed class PrometheusText : MetricReader
     /// <inheritdoc/>
     public override void Read(MetricDefinition metric, double value, params ReadOnlySpan<string> labelValues)
     {
-        if (labelValues.Length != metric.Labels.Length)
+        if (double.IsFinite(value))
         {
-            throw new ArgumentException(
-                $"{metric.Name} has {metric.Labels.Length} labels and was given {labelValues.Length}.", nameof(labelValues));
+            var samples = SamplesOf(metric, labelValues.Length);
+            AppendName(samples, metric, "", labelValues, bound: null);
+            samples.Append(CultureInfo.InvariantCulture, $"{value:R}").Append('\n');
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Read(MetricDefinition metric, HistogramSnapshot histogram, params ReadOnlySpan<string> labelValues)
+    {
+        var samples = SamplesOf(metric, labelValues.Length);
+        var cumulative = 0L;
+        for (var index = 0; index < histogram.Counts.Length; index++)
+        {
+            cumulative += histogram.Counts[index];
+            var bound = index < histogram.Bounds.Length
+                ? histogram.Bounds[index].ToString("0.######", CultureInfo.InvariantCulture)
+                : "+Inf";
+            AppendName(samples, metric, "_bucket", labelValues, bound);
+            samples.Append(cumulative).Append('\n');
         }
 
-        if (!double.IsFinite(value))
-        {
-            return;
-        }
-
-        if (!_samplesByName.TryGetValue(metric.Name, out var known))
-        {
-            known = (metric, new StringBuilder());
-            _samplesByName.Add(metric.Name, known);
-        }
-
-        var samples = known.Samples.Append(metric.Name);
-        for (var index = 0; index < labelValues.Length; index++)
-        {
-            samples.Append(index == 0 ? '{' : ',').Append(metric.Labels[index]).Append("=\"");
-            AppendEscaped(samples, labelValues[index], isQuoted: true);
-            samples.Append('"');
-        }
-
-        samples.Append(labelValues.Length > 0 ? "} " : " ");
-        samples.Append(CultureInfo.InvariantCulture, $"{value:R}").Append('\n');
+        AppendName(samples, metric, "_sum", labelValues, bound: null);
+        samples.Append(CultureInfo.InvariantCulture, $"{histogram.Sum:R}").Append('\n');
+        AppendName(samples, metric, "_count", labelValues, bound: null);
+        samples.Append(cumulative).Append('\n');
     }
 
     /// <summary>The text of everything that was read, in the order of <see cref="WeirMeter.All"/>.</summary>
@@ -55,11 +55,53 @@ internal sealed class PrometheusText : MetricReader
         {
             text.Append("# HELP ").Append(metric.Name).Append(' ');
             AppendEscaped(text, metric.Help, isQuoted: false);
-            text.Append("\n# TYPE ").Append(metric.Name).Append(metric.Kind == MetricKind.Counter ? " counter\n" : " gauge\n");
+            text.Append("\n# TYPE ").Append(metric.Name).Append(KindOf(metric));
             text.Append(samples);
         }
 
         return text.ToString();
+    }
+
+    private static string KindOf(MetricDefinition metric) => metric.Kind switch
+    {
+        MetricKind.Counter => " counter\n",
+        MetricKind.Histogram => " histogram\n",
+        _ => " gauge\n",
+    };
+
+    private StringBuilder SamplesOf(MetricDefinition metric, int labelCount)
+    {
+        if (labelCount != metric.Labels.Length)
+        {
+            throw new ArgumentException($"{metric.Name} has {metric.Labels.Length} labels and was given {labelCount}.", nameof(labelCount));
+        }
+
+        if (!_samplesByName.TryGetValue(metric.Name, out var known))
+        {
+            known = (metric, new StringBuilder());
+            _samplesByName.Add(metric.Name, known);
+        }
+
+        return known.Samples;
+    }
+
+    private static void AppendName(
+        StringBuilder samples, MetricDefinition metric, string suffix, ReadOnlySpan<string> labelValues, string? bound)
+    {
+        samples.Append(metric.Name).Append(suffix);
+        for (var index = 0; index < labelValues.Length; index++)
+        {
+            samples.Append(index == 0 ? '{' : ',').Append(metric.Labels[index]).Append("=\"");
+            AppendEscaped(samples, labelValues[index], isQuoted: true);
+            samples.Append('"');
+        }
+
+        if (bound is not null)
+        {
+            samples.Append(labelValues.Length == 0 ? '{' : ',').Append("le=\"").Append(bound).Append('"');
+        }
+
+        samples.Append(labelValues.Length > 0 || bound is not null ? "} " : " ");
     }
 
     private static void AppendEscaped(StringBuilder text, string value, bool isQuoted)

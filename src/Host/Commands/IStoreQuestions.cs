@@ -31,7 +31,7 @@ internal sealed class StoreQuestions(WeirOptions options, IWeirBackend backend) 
         catch (StoreException error) when (error.IsHeld)
         {
             var url = AdminClient.UrlOf(options.Admin.Listen);
-            if (!await AdminClient.TryQueryAsync(url, sql, format, output, cancel))
+            if (!await AdminClient.TryQueryAsync(url, sql, format, output, cancel, AdminToken.Read(options.Admin)))
             {
                 throw new StoreException($"{error.Message}; and no admin endpoint answers at {url}: stop the process that holds the store, "
                     + "or set admin.listen to its address", isHeld: true, error);
@@ -60,6 +60,6 @@ internal sealed class StoreQuestions(WeirOptions options, IWeirBackend backend) 
         }
 
         // A run that holds the store has left its address in it. The file of a run that was killed leads nowhere: open the store then.
-        return AdminFile.Read(directory) is { } url && await AdminClient.TryQueryAsync(url, sql, format, output, cancel);
+        return AdminFile.Read(directory) is { } url && await AdminClient.TryQueryAsync(url, sql, format, output, cancel, AdminToken.Read(options.Admin));
     }
 }

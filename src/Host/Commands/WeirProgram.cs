@@ -16,6 +16,7 @@ internal static class WeirProgram
           weir check -c weir.yaml              is the configuration right, are Kafka and ClickHouse there
           weir run -c weir.yaml                the pipeline; Ctrl-C stores what was read and stops
           weir query -c weir.yaml "SELECT time, sum(bytes) FROM service_1m GROUP BY time ORDER BY time"
+          weir diagnose                        where the flow is held up or loses records, and which option to change
           weir audit -c weir.yaml              is each record that was read in the sums once, or in a named loss
 
         Without a Kafka or a ClickHouse at hand:
@@ -79,6 +80,7 @@ internal static class WeirProgram
             CheckCommand.Create(context, backend),
             QueryCommand.Create(context, backend),
             AuditCommand.Create(context, backend),
+            DiagnoseCommand.Create(context),
             DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
             BrokerCommand.Create(context, backend),

@@ -229,11 +229,43 @@ internal static class OptionSpecs
             options => options.Admin.Listen,
             (options, value) => options with { Admin = options.Admin with { Listen = value } });
         yield return Option(
+            "admin.token",
+            OptionTypes.Token(),
+            "Secret that every request must bring (Authorization: Bearer …, or as the password of any user); needed where admin.listen is an "
+            + "address that other machines reach. Best given by the variable or admin.token_file. /healthz and /readyz answer without it.",
+            options => options.Admin.Token,
+            (options, value) => options with { Admin = options.Admin with { Token = value } },
+            isSecret: true);
+        yield return Option(
+            "admin.token_file",
+            OptionTypes.Directory(),
+            "File whose first line is that secret, in the place of admin.token.",
+            options => options.Admin.TokenFile,
+            (options, value) => options with { Admin = options.Admin with { TokenFile = value } });
+        yield return Option(
             "admin.remote_queries",
             OptionTypes.Switch(),
             "Answer /query although admin.listen is an address that other machines reach. Whoever reaches it may read all rows.",
             options => options.Admin.RemoteQueries,
             (options, value) => options with { Admin = options.Admin with { RemoteQueries = value } });
+        yield return Option(
+            "diagnosis.window",
+            OptionTypes.Duration("2s", "10m"),
+            "Time that weir diagnose looks at: shorter sees a cause sooner, longer tells a burst from a state.",
+            options => options.Telemetry.DiagnosisWindow,
+            (options, value) => options with { Telemetry = options.Telemetry with { DiagnosisWindow = value } });
+        yield return Option(
+            "telemetry.tables",
+            OptionTypes.Switch(),
+            "Write what the stages have counted to the tables of the database weir_system in the same ClickHouse.",
+            options => options.Telemetry.Tables,
+            (options, value) => options with { Telemetry = options.Telemetry with { Tables = value } });
+        yield return Option(
+            "telemetry.tables_interval",
+            OptionTypes.Duration("500ms", "1h"),
+            "How often they are written; the rows of a time that ClickHouse was away are summed up in the next ones.",
+            options => options.Telemetry.TablesInterval,
+            (options, value) => options with { Telemetry = options.Telemetry with { TablesInterval = value } });
         yield return Option(
             "log.level",
             OptionTypes.Choice(

@@ -25,6 +25,15 @@ internal static class OptionTypes
     /// <summary>Any text, none among it.</summary>
     public static OptionType<string> AnyText() => new("text", "any text", text => new OptionValue<string>(text), value => value);
 
+    /// <summary>A secret that programs send in a header.</summary>
+    public static OptionType<string?> Token() => new(
+        "text",
+        $"text of {Admin.AdminToken.CharsMin} to 1000 printable characters without blanks",
+        text => text.Length >= Admin.AdminToken.CharsMin && text.Length <= 1000 && text.All(letter => letter is > ' ' and <= '~')
+            ? new OptionValue<string?>(text)
+            : null,
+        value => value);
+
     /// <summary>A path of a directory.</summary>
     public static OptionType<string?> Directory() => new(
         "path",

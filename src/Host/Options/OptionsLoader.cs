@@ -52,6 +52,7 @@ internal static class OptionsLoader
         CheckDeadLetters(options, issues, origins);
         CheckViews(options, issues);
         CheckDeadLetters(options, issues);
+        CheckAdmin(options, issues, origins);
         return new LoadedOptions(options, issues.Errors, issues.Warnings, origins);
     }
 
@@ -143,6 +144,23 @@ internal static class OptionsLoader
                 "dead_letters.topic",
                 null,
                 $"is {name}, which kafka.topics reads: rejected records would come back for ever; allowed: another topic");
+        }
+    }
+
+    private static void CheckAdmin(WeirOptions options, OptionIssues issues, Dictionary<string, ConfigOrigin> origins)
+    {
+        var admin = options.Admin;
+        if (admin is { Token: not null, TokenFile: not null })
+        {
+            issues.Error("admin.token_file", origins.GetValueOrDefault("admin.token_file"), "is given together with admin.token; allowed: one of the two");
+        }
+
+        if (admin is { Token: null, TokenFile: null } && !System.Net.IPAddress.IsLoopback(admin.Listen.Address))
+        {
+            issues.Error(
+                "admin.listen",
+                origins.GetValueOrDefault("admin.listen"),
+                $"is {admin.Listen}, which other machines reach; give admin.token or admin.token_file too, or listen on 127.0.0.1");
         }
     }
 
