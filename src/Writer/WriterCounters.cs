@@ -29,6 +29,9 @@ internal sealed class WriterCounters
         _views = [.. schema.Views.Select(view => new ViewWriterSnapshot(view.Definition.Name, 0, 0, 0, 0, 0, 0, 0))];
     }
 
+    /// <summary>The last errors, for people.</summary>
+    internal WriterErrors Errors { get; } = new();
+
     /// <summary>What the tables promise; null before they were seen.</summary>
     internal SinkPromise? Promise => Volatile.Read(ref _promise);
 
@@ -195,6 +198,7 @@ internal sealed class WriterCounters
                 _storedAt)
             {
                 Promise = _promise,
+                Errors = Errors.Snapshot(),
                 KnownBlockCount = _knownBlockCount,
                 UnsureBlockCount = _unsureBlockCount,
                 LedgerRowCount = _ledgerRowCount,

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Weir.Host.Admin.Page;
 
 namespace Weir.Host.Admin;
 
@@ -29,6 +30,7 @@ internal sealed class AdminServer : IAsyncDisposable
     };
 
     private readonly WebApplication _app;
+    private readonly PageEndpoints _page;
     private readonly AdminOptions _options;
     private readonly AdminSources _sources;
     private readonly string _version;
@@ -51,7 +53,8 @@ internal sealed class AdminServer : IAsyncDisposable
         _app = builder.Build();
         _app.Use(AddHeaders);
         _app.UseRouting();
-        _app.MapGet("/", Index);
+        _page = new PageEndpoints(version, sources, ScrapeText);
+        _page.Map(_app);
         _app.MapGet("/healthz", Healthz);
         _app.MapGet("/readyz", Readyz);
         _app.MapGet("/metrics", Metrics);
@@ -81,14 +84,17 @@ internal sealed class AdminServer : IAsyncDisposable
 
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
         Url = new Uri(addresses.First());
+        _page.Start();
     }
 
     /// <summary>Closes the endpoint; requests that run have two seconds.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _page.StopAsync(); // First: its streams would last as long as their viewers.
         using var timeout = new CancellationTokenSource(_stopTimeout);
         await _app.StopAsync(timeout.Token);
         await _app.DisposeAsync();
+        _page.Dispose();
     }
 
     private void ConfigureKestrel(KestrelServerOptions kestrel)
@@ -109,12 +115,6 @@ internal sealed class AdminServer : IAsyncDisposable
         return next(http);
     }
 
-    private Task Index(HttpContext http)
-    {
-        http.Response.ContentType = "text/html; charset=utf-8";
-        return http.Response.WriteAsync(IndexPage.Write(_version, _sources), http.RequestAborted);
-    }
-
     private Task Healthz(HttpContext http) => WriteHealthAsync(http, "alive", _sources.Health().DeadReasons);
 
     private Task Readyz(HttpContext http)
@@ -125,14 +125,19 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Metrics(HttpContext http)
     {
+        http.Response.ContentType = PrometheusText.ContentType;
+        return http.Response.WriteAsync(ScrapeText(), http.RequestAborted);
+    }
+
+    private string ScrapeText()
+    {
         var text = new PrometheusText();
         foreach (var source in _sources.Metrics)
         {
             source.Collect(text);
         }
 
-        http.Response.ContentType = PrometheusText.ContentType;
-        return http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+        return text.ToString();
     }
 
     private Task Queues(HttpContext http) =>

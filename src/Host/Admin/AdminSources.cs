@@ -2,6 +2,7 @@ using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Ingest;
+using Weir.Writer;
 
 namespace Weir.Host.Admin;
 
@@ -22,6 +23,18 @@ internal sealed record AdminSources
 
     /// <summary>The partitions that are assigned, with their positions.</summary>
     public required Func<IReadOnlyList<PartitionSnapshot>> Positions { get; init; }
+
+    /// <summary>What was written, with the last errors and the promise; null where nothing writes.</summary>
+    public Func<WriterSnapshot>? Writer { get; init; }
+
+    /// <summary>The sink in a few words.</summary>
+    public string Sink { get; init; } = "";
+
+    /// <summary>The process's clock, for the history and the events of the page.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The configuration in force as text, secrets masked.</summary>
+    public string Configuration { get; init; } = "";
 
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }
