@@ -12,9 +12,12 @@ set -euo pipefail
 readonly chdb_version='26.7.3-stable.1'
 readonly chdb_integrity_x64='XP97mMqnc5tZpKQywR8N7cLTsHNiTmHr30pC5mzo3jWmukjKn2IBa60c2B/gWUNcuFjOMjWoorQICCqBVj5wpw=='
 
+readonly uplot_version='1.6.32'
+readonly uplot_integrity='KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw=='
+
 readonly runtime_packages=(libzstd1 liblz4-1 libsnappy1v5)
 readonly rdkafka_build_packages=(gcc g++ make openssl libssl-dev zlib1g-dev liblz4-dev libzstd-dev)
-readonly test_packages=(clickhouse-server clickhouse-client kcat pmacct softflowd tshark tcpdump jq zstd iproute2 iputils-ping procps zookeeper)
+readonly test_packages=(clickhouse-server clickhouse-client kcat pmacct softflowd tshark tcpdump jq zstd iproute2 iputils-ping procps zookeeper chromium fonts-dejavu-core prometheus)
 
 all=false
 quiet=false
@@ -153,6 +156,33 @@ setup_chdb() {
   link_native libchdb.so "$target"
 }
 
+# uPlot draws the charts of the admin page; the build puts it into the program, with its licence.
+setup_uplot() {
+  local begin=$EPOCHREALTIME target=$cache/uplot-$uplot_version work tarball
+  if [ ! -f "$target/uplot.js" ]; then
+    did_work=true
+    command -v npm > /dev/null || fail "npm is missing; it fetches the chart library of the admin page (uplot@$uplot_version)"
+    work=$(mktemp -d "$cache/uplot.XXXXXX")
+    (cd "$work" && npm pack --silent --ignore-scripts "uplot@$uplot_version" > /dev/null) \
+      || { rm -rf "$work"; fail "npm pack uplot@$uplot_version failed: is the registry reachable (npm ping)?"; }
+    tarball=$(echo "$work"/*.tgz)
+    if [ "$(sha512_base64 "$tarball")" != "$uplot_integrity" ]; then
+      rm -rf "$work"
+      fail "uplot@$uplot_version is not the pinned package: its sha512 differs. Do not use it; report it"
+    fi
+    tar -xzf "$tarball" -C "$work" package/dist/uPlot.iife.min.js package/dist/uPlot.min.css package/LICENSE
+    mkdir -p "$work/uplot"
+    mv "$work/package/dist/uPlot.min.css" "$work/uplot/uplot.css"
+    mv "$work/package/LICENSE" "$work/uplot/uplot-license.txt"
+    mv "$work/package/dist/uPlot.iife.min.js" "$work/uplot/uplot.js"
+    rm -rf "$target"
+    mv "$work/uplot" "$target"
+    rm -rf "$work"
+    say "uPlot $uplot_version in $cache ($(since "$begin"))"
+  fi
+  link_native uplot "$target"
+}
+
 sha512_base64() {
   node -e 'const h = require("crypto").createHash("sha512"); require("fs").createReadStream(process.argv[1]).on("data", d => h.update(d)).on("end", () => console.log(h.digest("base64")))' "$1"
 }
@@ -213,6 +243,7 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_USE_MSBUILD_SERV
 install_packages 'running' "${runtime_packages[@]}"
 [ "$all" = false ] || install_packages 'the tests' "${test_packages[@]}"
 setup_chdb
+setup_uplot
 setup_rdkafka
 
 if [ "$did_work" = true ]; then

@@ -18,7 +18,8 @@ internal sealed class WeirBackend : IWeirBackend
         var options = loaded.Options;
         using var logs = WeirLogging.Create(options.Log, context.HasColour);
         var logger = logs.CreateLogger("weir");
-        await using var host = WeirHost.Create(options, WeirProgram.Version, logs, FaultClock.OfProcess());
+        await using var host = WeirHost.Create(
+            options, WeirProgram.Version, logs, FaultClock.OfProcess(), OptionsPrinter.Print(loaded));
         await host.StartAsync(shutdown.Token);
         await Task.WhenAny(shutdown.WaitAsync(), host.Faulted);
         if (!host.Faulted.IsCompleted)

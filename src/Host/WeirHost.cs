@@ -45,15 +45,17 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly DiagnosisEngine _diagnosis;
     private readonly SystemTables? _tables;
     private readonly string _version;
+    private readonly string _configuration;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
     private bool _isStopped;
     private bool _hasAdminFile;
 
-    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time)
+    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, string configuration)
     {
         _options = options;
         _version = version;
+        _configuration = configuration;
         _time = time;
         _logger = logs.CreateLogger("weir");
         Schema = StreamSchema.Compile(options.EffectiveViews);
@@ -132,9 +134,11 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <param name="version">Version of the program, for metrics and pages.</param>
     /// <param name="logs">Makes the stages' loggers.</param>
     /// <param name="time">The process's clock.</param>
+    /// <param name="configuration">The configuration in force as text without secrets, for the page.</param>
     /// <exception cref="DllNotFoundException">A native library is missing; the message names its package.</exception>
-    public static WeirHost Create(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time) =>
-        new(options, version, logs, time);
+    public static WeirHost Create(
+        WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, string configuration = "") =>
+        new(options, version, logs, time, configuration);
 
     /// <summary>Starts writer, aggregation, admin endpoint and source. Kafka and ClickHouse may be absent: they are waited for.</summary>
     /// <exception cref="IOException">The admin address cannot be had.</exception>
@@ -261,6 +265,10 @@ internal sealed class WeirHost : IAsyncDisposable
         Diagnose = () => _diagnosis.Report,
         Account = () => _writer.Snapshot().Stored,
         Positions = () => _source.Snapshot().Partitions,
+        Writer = _writer.Snapshot,
+        Sink = Sink.Description,
+        Configuration = _configuration,
+        Time = _time,
         Query = _options.Writer.EmbeddedPath is null
             ? null
             : (sql, format, output, cancel) => SinkStore.QueryAsync(Sink, sql, format, output, cancel),

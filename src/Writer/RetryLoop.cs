@@ -39,6 +39,11 @@ internal sealed class RetryLoop(
             }
 
             counters.Attempted(reply, time.GetElapsedTime(from), time.GetUtcNow());
+            if (reply.Outcome is InsertOutcome.NotNow or InsertOutcome.Refused)
+            {
+                counters.Errors.Add(reply, time.GetUtcNow());
+            }
+
             if (reply.Outcome != InsertOutcome.NotNow)
             {
                 Answered();

@@ -38,6 +38,9 @@ internal sealed class WriterCounters
         _views = [.. schema.Views.Select(view => new ViewWriterSnapshot(view.Definition.Name, 0, 0, 0, 0, 0, 0, 0))];
     }
 
+    /// <summary>The last errors, for people.</summary>
+    internal WriterErrors Errors { get; } = new();
+
     /// <summary>What the tables promise; null before they were seen.</summary>
     internal SinkPromise? Promise => Volatile.Read(ref _promise);
 
@@ -240,6 +243,7 @@ internal sealed class WriterCounters
                 StoreSeconds = _storeSeconds.Snapshot(),
                 CutRecords = _cutRecords.Snapshot(),
                 BlockRows = _blockRows.Snapshot(),
+                Errors = Errors.Snapshot(),
                 KnownBlockCount = _knownBlockCount,
                 UnsureBlockCount = _unsureBlockCount,
                 LedgerRowCount = _ledgerRowCount,

@@ -58,6 +58,9 @@ public sealed record WriterSnapshot(
     /// <summary>What the tables promise about a block that is sent again; null before they were seen.</summary>
     public SinkPromise? Promise { get; init; }
 
+    /// <summary>The last errors in full, newest first; those that are over too.</summary>
+    public IReadOnlyList<WriterError> Errors { get; init; } = [];
+
     /// <summary>Blocks that were not sent, because the ledger had them.</summary>
     public long KnownBlockCount { get; init; }
 

@@ -78,20 +78,6 @@ public sealed class AdminServerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_index_shows_account_and_queues_and_leads_to_the_rest()
-    {
-        _health = new HealthReport([], ["<b>not</b> assigned"]);
-        var url = await StartAsync();
-
-        var page = await _client.GetStringAsync(url);
-
-        Assert.Contains("<a href=\"metrics\">", page, StringComparison.Ordinal);
-        Assert.Contains("<td>1,000</td><td>990</td>", page, StringComparison.Ordinal);
-        Assert.Contains("<td>shard 0</td><td>overwrite</td>", page, StringComparison.Ordinal);
-        Assert.Contains("&lt;b&gt;not&lt;/b&gt; assigned", page, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Questions_are_answered_by_get_and_by_post_in_the_format_asked_for()
     {
         var url = await StartAsync();

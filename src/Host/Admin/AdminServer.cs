@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Weir.Core.Telemetry;
+using Weir.Host.Admin.Page;
 using Weir.Host.Diagnosis;
 using Weir.Host.Telemetry;
 
@@ -32,6 +33,7 @@ internal sealed class AdminServer : IAsyncDisposable
     };
 
     private readonly WebApplication _app;
+    private readonly PageEndpoints _page;
     private readonly AdminOptions _options;
     private readonly AdminSources _sources;
     private readonly string _version;
@@ -57,7 +59,8 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.Use(AddHeaders);
         _app.Use(CheckToken);
         _app.UseRouting();
-        _app.MapGet("/", Index);
+        _page = new PageEndpoints(version, sources, ScrapeText);
+        _page.Map(_app);
         _app.MapGet("/healthz", Healthz);
         _app.MapGet("/readyz", Readyz);
         _app.MapGet("/metrics", Metrics);
@@ -88,14 +91,17 @@ internal sealed class AdminServer : IAsyncDisposable
 
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
         Url = new Uri(addresses.First());
+        _page.Start();
     }
 
     /// <summary>Closes the endpoint; requests that run have two seconds.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _page.StopAsync(); // First: its streams would last as long as their viewers.
         using var timeout = new CancellationTokenSource(_stopTimeout);
         await _app.StopAsync(timeout.Token);
         await _app.DisposeAsync();
+        _page.Dispose();
     }
 
     private void ConfigureKestrel(KestrelServerOptions kestrel)
@@ -130,12 +136,6 @@ internal sealed class AdminServer : IAsyncDisposable
         return http.Response.WriteAsync("the token of admin.token is needed: Authorization: Bearer TOKEN\n", http.RequestAborted);
     }
 
-    private Task Index(HttpContext http)
-    {
-        http.Response.ContentType = "text/html; charset=utf-8";
-        return http.Response.WriteAsync(IndexPage.Write(_version, _sources), http.RequestAborted);
-    }
-
     private Task Healthz(HttpContext http) => WriteHealthAsync(http, "alive", _sources.Health().DeadReasons);
 
     private Task Readyz(HttpContext http)
@@ -146,17 +146,28 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Metrics(HttpContext http)
     {
-        var isSnapshot = http.Request.Query["snapshot"] == "true";
-        MetricReader text = isSnapshot
-            ? new SnapshotJson(DateTimeOffset.UtcNow, new Dictionary<string, string> { ["host"] = Environment.MachineName, ["version"] = _version })
-            : new PrometheusText();
-        foreach (var source in _sources.Metrics)
+        if (http.Request.Query["snapshot"] == "true")
         {
-            source.Collect(text);
+            var json = new SnapshotJson(
+                DateTimeOffset.UtcNow, new Dictionary<string, string> { ["host"] = Environment.MachineName, ["version"] = _version });
+            http.Response.ContentType = "application/json; charset=utf-8";
+            return http.Response.WriteAsync(Collect(json).ToString()!, http.RequestAborted);
         }
 
-        http.Response.ContentType = isSnapshot ? "application/json; charset=utf-8" : PrometheusText.ContentType;
-        return http.Response.WriteAsync(text.ToString()!, http.RequestAborted);
+        http.Response.ContentType = PrometheusText.ContentType;
+        return http.Response.WriteAsync(ScrapeText(), http.RequestAborted);
+    }
+
+    private string ScrapeText() => Collect(new PrometheusText()).ToString()!;
+
+    private MetricReader Collect(MetricReader reader)
+    {
+        foreach (var source in _sources.Metrics)
+        {
+            source.Collect(reader);
+        }
+
+        return reader;
     }
 
     private Task Queues(HttpContext http) =>

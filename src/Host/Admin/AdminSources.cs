@@ -2,6 +2,7 @@ using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Ingest;
+using Weir.Writer;
 
 namespace Weir.Host.Admin;
 
@@ -25,6 +26,18 @@ internal sealed record AdminSources
 
     /// <summary>What is wrong now.</summary>
     public Func<Diagnosis.DiagnosisReport>? Diagnose { get; init; }
+
+    /// <summary>What was written, with the last errors and the promise; null where nothing writes.</summary>
+    public Func<WriterSnapshot>? Writer { get; init; }
+
+    /// <summary>The sink in a few words.</summary>
+    public string Sink { get; init; } = "";
+
+    /// <summary>The process's clock, for the history and the events of the page.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The configuration in force as text, secrets masked.</summary>
+    public string Configuration { get; init; } = "";
 
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }
