@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using Confluent.Kafka;
+using Weir.Loadgen.Kafka;
 
 namespace Weir.Loadgen.Replay;
 
@@ -15,13 +15,13 @@ public sealed class FlowReplayer
 {
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan _flushTimeout = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan _metadataTimeout = TimeSpan.FromSeconds(10);
 
     private readonly ReplayOptions _options;
     private readonly TimeProvider _time;
     private readonly PositionSource? _positions;
     private readonly Lock _totalsLock = new();
     private readonly Dictionary<string, FlowSums> _protocols = [];
+    private PositionFollower? _follower;
     private FlowSums _sums;
     private long _messageCount;
     private long _messageBytes;
@@ -45,7 +45,7 @@ public sealed class FlowReplayer
     }
 
     /// <summary>Why the last question for the consumer's position failed; null when it was answered.</summary>
-    public string? PositionProblem { get; private set; }
+    public string? PositionProblem => _follower?.Problem;
 
     /// <summary>The totals so far.</summary>
     public ReplayTotals Snapshot()
@@ -79,12 +79,13 @@ public sealed class FlowReplayer
             DeliveryReportFields = "none",
         };
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(configuration).SetLogHandler((_, _) => { }).Build();
-        int partitionCount = CountPartitions(producer);
+        int partitionCount = Topics.CountPartitions(producer.Handle, _options.Topic);
         List<ReplayMessage> messages = ReplayFile.Load(_options, partitionCount);
         var window = new AheadWindow(partitionCount);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Task follower = _positions is null ? Task.CompletedTask : FollowAsync(_positions, window, stop.Token);
+        _follower = _positions is null ? null : new PositionFollower(_positions, _options.Topic, window, _options.PositionInterval, _time);
+        Task follower = _follower?.RunAsync(stop.Token) ?? Task.CompletedTask;
         _startTimestamp = _time.GetTimestamp();
         try
         {
@@ -211,58 +212,6 @@ public sealed class FlowReplayer
             foreach ((string protocol, FlowSums sums) in message.Protocols)
             {
                 _protocols[protocol] = _protocols.GetValueOrDefault(protocol) + sums;
-            }
-        }
-    }
-
-    private async Task FollowAsync(PositionSource positions, AheadWindow window, CancellationToken cancellation)
-    {
-        try
-        {
-            while (true)
-            {
-                try
-                {
-                    foreach (ConsumerPosition position in await positions(cancellation))
-                    {
-                        if (position.Topic == _options.Topic)
-                        {
-                            window.Passed(position.Partition, position.NextOffset);
-                        }
-                    }
-
-                    PositionProblem = null;
-                }
-                catch (Exception error) when (error is HttpRequestException or IOException or InvalidDataException)
-                {
-                    PositionProblem = error.Message; // The consumer may not be up yet: no news, so nothing more is sent.
-                }
-
-                await Task.Delay(_options.PositionInterval, _time, cancellation);
-            }
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            // The run is over.
-        }
-    }
-
-    // Metadata of a topic that the broker makes on first use come with the second question.
-    private int CountPartitions(IProducer<Null, byte[]> producer)
-    {
-        using IAdminClient admin = new DependentAdminClientBuilder(producer.Handle).Build();
-        long start = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            TopicMetadata topic = admin.GetMetadata(_options.Topic, _metadataTimeout).Topics.Single();
-            if (!topic.Error.IsError && topic.Partitions.Count > 0)
-            {
-                return topic.Partitions.Count;
-            }
-
-            if (Stopwatch.GetElapsedTime(start) > _metadataTimeout)
-            {
-                throw new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"Topic {_options.Topic}: {topic.Error.Reason}"));
             }
         }
     }

@@ -1,63 +1,78 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Confluent.Kafka;
+using Weir.Loadgen.Capture;
+using Weir.Loadgen.Kafka;
 using Weir.Loadgen.Replay;
 
-namespace Weir.Loadgen;
+namespace Weir.Loadgen.Commands;
 
 /// <summary><c>weir-loadgen replay</c>: recorded flow records into Kafka.</summary>
 internal static class ReplayCommand
 {
     private static readonly TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
 
-    private static readonly Argument<string> _file = new("file") { Description = "pmacct records, one JSON object a line; .zst is decompressed" };
-    private static readonly Option<string> _bootstrap = new("--bootstrap") { Description = "Kafka brokers, host:port", Required = true };
-    private static readonly Option<string> _topic = new("--topic") { Description = "topic to produce to", Required = true };
+    private const string Description = """
+        Sends recorded messages to Kafka and prints what the broker acknowledged.
+
+        FILE is a capture (weir-loadgen capture) or pmacct records, one JSON object a line. A capture, or a topic of another cluster, is
+        replayed with the gaps between its times. While it runs: space pauses and resumes, + and - double and halve the speed, 1 and m set it to
+        the recorded one and to as fast as can be, q stops. SIGUSR1 pauses and resumes, SIGUSR2 goes back to the first speed. Examples:
+          weir-loadgen replay flows.weircap --bootstrap 127.0.0.1:9092 --topic flows
+          weir-loadgen replay flows.weircap --bootstrap 127.0.0.1:9092 --topic flows --speed 10 --retime --loop --scale 5
+          weir-loadgen replay --from-bootstrap prod:9092 --from-topic flows --from end --bootstrap test:9092 --topic flows --rate-mb 20
+          weir-loadgen replay flows.weircap --bootstrap 127.0.0.1:9092 --topic flows --control speed.txt   (echo 0.5 > speed.txt)
+          weir-loadgen replay flows.ndjson.zst --bootstrap 127.0.0.1:9092 --topic flows --rate 100000 --retime
+        """;
+
+    private static readonly Argument<string?> _file = new("file") { Description = "a capture, or pmacct records, one JSON object a line; .zst is decompressed", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<string> _bootstrap = CommandOptions.Bootstrap();
+    private static readonly Option<string> _topic = CommandOptions.Topic();
     private static readonly Option<double?> _seconds = new("--seconds") { Description = "stop after so many seconds" };
-    private static readonly Option<long?> _times = new("--times") { Description = "stop after sending the file so many times" };
-    private static readonly Option<double?> _rate = new("--rate") { Description = "records a second (default: as fast as they are taken)" };
+    private static readonly Option<long?> _times = new("--times") { Description = "stop after sending the file so many times (a capture: once, where nothing else is said)" };
+    private static readonly Option<double?> _rate = new("--rate") { Description = "records a second (default: as fast as they are taken); for a capture a cap, which needs the format" };
     private static readonly Option<int> _recordsPerMessage = new("--records-per-message") { Description = "records in one message", DefaultValueFactory = _ => 200 };
     private static readonly Option<bool> _retime = new("--retime") { Description = "move the times of the records to now" };
     private static readonly Option<string?> _key = new("--key") { Description = "JSON key that chooses the partition, such as ip_dst (default: in turn)" };
-    private static readonly Option<Uri?> _follow = new("--follow")
-    {
-        Description = "admin address of the weir that reads the topic; stays near its position",
-        CustomParser = ParseFollow, // System.CommandLine has no conversion for addresses.
-    };
+    private static readonly Option<Uri?> _follow = CommandOptions.Follow();
     private static readonly Option<long> _ahead = new("--ahead") { Description = "with --follow: most bytes of a partition beyond the position", DefaultValueFactory = _ => 4 * 1024 * 1024 };
-    private static readonly Option<bool> _json = new("--json") { Description = "print the totals as JSON, by protocol" };
+    private static readonly Option<bool> _json = CommandOptions.Json();
 
     /// <summary>The command with its options.</summary>
     public static Command Create()
     {
-        var command = new Command("replay", "Sends recorded flow records to Kafka, again and again, and prints what the broker acknowledged.")
+        var command = new Command("replay", Description)
         {
             _file, _bootstrap, _topic, _seconds, _times, _rate, _recordsPerMessage, _retime, _key, _follow, _ahead, _json,
         };
-        command.SetAction(RunAsync);
+        CaptureReplayCommand.AddOptions(command);
+        command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => RunAsync(arguments, cancellation)));
         return command;
     }
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
         using AdminPositions? positions = arguments.GetValue(_follow) is { } admin ? new AdminPositions(admin) : null;
-        try
+        string? file = arguments.GetValue(_file);
+        if (file is null || CaptureReader.IsCapture(file))
         {
-            var replayer = new FlowReplayer(ReadOptions(arguments), TimeProvider.System, positions is null ? null : positions.ReadAsync);
-            Task<ReplayTotals> run = replayer.RunAsync(cancellation);
-            await ShowProgressAsync(replayer, run);
-            ReplayTotals totals = await run;
-            Console.Out.WriteLine(arguments.GetValue(_json) ? ToJson(totals) : ToText(totals));
-            return totals.FailedRecordCount == 0 ? 0 : 1;
+            var target = new ProducerOptions
+            {
+                Bootstrap = arguments.GetValue(_bootstrap)!, Topic = arguments.GetValue(_topic)!, AheadBytesMax = arguments.GetValue(_ahead),
+            };
+            var shared = new SharedReplayOptions(
+                arguments.GetValue(_seconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                arguments.GetValue(_times), arguments.GetValue(_rate), arguments.GetValue(_retime), arguments.GetValue(_json));
+            return await CaptureReplayCommand.RunAsync(arguments, file, target, positions is null ? null : positions.ReadAsync, shared, cancellation);
         }
-        catch (Exception error) when (error is IOException or InvalidDataException or KafkaException or ArgumentException or UnauthorizedAccessException)
-        {
-            await Console.Error.WriteLineAsync($"weir-loadgen: {error.Message}");
-            return 1;
-        }
+
+        var replayer = new FlowReplayer(ReadOptions(arguments), TimeProvider.System, positions is null ? null : positions.ReadAsync);
+        Task<ReplayTotals> run = replayer.RunAsync(cancellation);
+        await ShowProgressAsync(replayer, run);
+        ReplayTotals totals = await run;
+        Console.Out.WriteLine(arguments.GetValue(_json) ? ToJson(totals) : ToText(totals));
+        return totals.FailedRecordCount == 0 ? 0 : 1;
     }
 
     private static ReplayOptions ReadOptions(ParseResult arguments) => new()
@@ -73,17 +88,6 @@ internal static class ReplayCommand
         PartitionKey = arguments.GetValue(_key),
         AheadBytesMax = arguments.GetValue(_ahead),
     };
-
-    private static Uri? ParseFollow(ArgumentResult result)
-    {
-        if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttp)
-        {
-            return address;
-        }
-
-        result.AddError($"--follow is '{result.Tokens[0].Value}'; allowed: an http address, such as http://127.0.0.1:9526");
-        return null;
-    }
 
     /// <summary>One line a second on stderr, so that stdout holds the totals alone.</summary>
     private static async Task ShowProgressAsync(FlowReplayer replayer, Task run)

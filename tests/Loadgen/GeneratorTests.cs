@@ -1,0 +1,167 @@
+using System.Security.Cryptography;
+using Weir.Loadgen.Generate;
+using Weir.Tests.Codecs.Flow;
+using Xunit;
+
+namespace Weir.Tests.Loadgen;
+
+public sealed class GeneratorTests
+{
+    private const long Start = 1_767_225_600; // 2026-01-01
+    private const int RecordCount = 20_000;
+
+    private static readonly GeneratorOptions _hostile = new()
+    {
+        StartSecond = Start, Seed = 42, SeriesCount = 2_000, RecordsPerMessage = 300, ChurnPerSecond = 0.1, HotShare = 0.1, HotKeyCount = 3,
+        AttackShare = 0.05, LateShare = 0.01, FutureShare = 0.02, MalformedShare = 0.03, OutOfOrderShare = 0.04, SkewedAgentShare = 0.3,
+        SamplingRate = 10, Rate = RateShape.Parse("sine:2:0.5", 5_000), CountsRows = true, PartitionCount = 3,
+    };
+
+    [Theory]
+    [InlineData("weir", "731f093d2e3a2c38")]
+    [InlineData("weir-proto", "6b2888a8f9a540e5")]
+    [InlineData("goflow2", "a309ef7288343c9d")]
+    [InlineData("goflow2-json", "2fc8d197674939de")]
+    [InlineData("pmacct-json", "335ccac625b5d6bb")]
+    public void The_same_seed_gives_the_same_bytes_on_every_machine(string format, string golden)
+    {
+        Assert.Equal(golden, HashOf(_hostile with { Format = format, IsKeyed = format == "weir" }));
+    }
+
+    [Fact]
+    public void Another_seed_gives_other_bytes()
+    {
+        Assert.NotEqual(HashOf(_hostile), HashOf(_hostile with { Seed = 43 }));
+    }
+
+    [Theory]
+    [InlineData("weir", true)]
+    [InlineData("weir-proto", false)]
+    [InlineData("goflow2", true)]
+    [InlineData("goflow2-json", false)]
+    [InlineData("pmacct-json", true)]
+    public void Decoders_find_as_many_good_and_bad_records_as_the_totals_say(string format, bool isKeyed)
+    {
+        var generator = new Generator(_hostile with { Format = format, IsKeyed = isKeyed });
+        long good = 0;
+        long bad = 0;
+        foreach (var message in generator.Messages(RecordCount))
+        {
+            using var sink = FlowSamples.Decode(format, message.Value);
+            good += sink.AcceptedCount;
+            bad += sink.RejectedCount;
+            Assert.Equal(message.RecordCount, sink.AcceptedCount + sink.RejectedCount);
+        }
+
+        var totals = generator.Totals;
+        Assert.Equal(RecordCount, totals.RecordCount);
+        Assert.Equal(totals.MalformedCount, bad);
+        Assert.Equal(RecordCount - totals.MalformedCount, good);
+        Assert.Equal(RecordCount - totals.MalformedCount - totals.LateCount, (long)totals.MeterSums[0]);
+        Assert.InRange(totals.MalformedCount, RecordCount / 50, RecordCount / 20);
+        Assert.InRange(totals.LateCount, RecordCount / 50, RecordCount / 20);
+        for (var view = 0; view < GeneratedTotals.Views.Count; view++)
+        {
+            Assert.Equal((long)totals.MeterSums[0], totals.Windows(view).Sum(window => window.RecordCount));
+        }
+    }
+
+    [Fact]
+    public void Keyed_messages_keep_a_series_in_one_partition()
+    {
+        var options = _hostile with { IsKeyed = true, Format = "weir-proto", SeriesCount = 50, ChurnPerSecond = 0, AttackShare = 0 };
+        var partitions = new Dictionary<string, int>();
+        foreach (var message in new Generator(options).Messages(RecordCount))
+        {
+            foreach (var record in Weir.V1.FlowBatch.Parser.ParseFrom(message.Value).Records)
+            {
+                var tags = record.Tags.Clone();
+                tags.TcpFlags = 0; // Not a tag of the series: it changes from record to record.
+                Assert.Equal(message.Partition, partitions.TryAdd(tags.ToString(), message.Partition) ? message.Partition : partitions[tags.ToString()]);
+            }
+        }
+
+        Assert.Equal(3, partitions.Values.Distinct().Count());
+    }
+
+    [Fact]
+    public void A_batch_made_by_columns_has_the_bytes_of_the_writer()
+    {
+        var random = new Random(7);
+        var columns = new WeirColumns(300);
+        for (var round = 0; round < 20; round++)
+        {
+            var records = Enumerable.Range(0, random.Next(1, 300)).Select(_ => FlowSamples.Random(random)).ToArray();
+            foreach (var record in records)
+            {
+                columns.Add(record, isMalformed: false);
+            }
+
+            Assert.Equal(FlowSamples.WeirBatch(records), columns.Finish().ToArray());
+        }
+    }
+
+    [Fact]
+    public void Weights_are_drawn_as_often_as_they_say()
+    {
+        var draw = WeightedDraw.Of([1, 0, 5, 2, 2]);
+        var random = new SeededRandom(3);
+        var counts = new int[5];
+        for (var index = 0; index < 100_000; index++)
+        {
+            counts[draw.Draw(ref random)]++;
+        }
+
+        Assert.Equal(0, counts[1]);
+        Assert.InRange(counts[0], 9_500, 10_500);
+        Assert.InRange(counts[2], 49_000, 51_000);
+        Assert.InRange(counts[3], 19_200, 20_800);
+    }
+
+    [Fact]
+    public void Shapes_have_the_amounts_of_their_areas()
+    {
+        Assert.Equal(10, RateShape.Steady(100).After(0, 1_000), 6);
+        Assert.Equal(10, RateShape.Parse("ramp:0:10", 100).After(0, 500), 1);
+        Assert.Equal(10, RateShape.Parse("sine:10:0.9", 100).After(0, 1_000), 1);
+        Assert.Equal(10, RateShape.Parse("bursts:5:1:6", 100).After(0, 2_000), 1);
+        Assert.Equal(10, RateShape.Parse("step:5:3", 100).After(0, 2_000), 1);
+        Assert.Throws<ArgumentException>(() => RateShape.Parse("square:1", 100));
+    }
+
+    [Fact]
+    public void A_file_of_values_is_drawn_by_its_weights_and_other_values_never_come()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "203.0.113.1 9\n203.0.113.2\n");
+            var options = _hostile with
+            {
+                Format = "weir-proto", AttackShare = 0, MalformedShare = 0,
+                Tags = new Dictionary<string, TagValues> { ["dst_addr"] = TagValues.Parse("dst_addr", "file:" + file), ["proto"] = TagValues.Parse("proto", "fixed:47") },
+            };
+            var records = new Generator(options).Messages(RecordCount)
+                .SelectMany(message => Weir.V1.FlowBatch.Parser.ParseFrom(message.Value).Records).ToList();
+            Assert.Equal(["203.0.113.1", "203.0.113.2"], records.Select(record => string.Join('.', record.Tags.DstAddr)).Distinct().Order());
+            Assert.All(records, record => Assert.Equal(47u, record.Tags.Proto));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static string HashOf(GeneratorOptions options)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var message in new Generator(options).Messages(RecordCount))
+        {
+            hash.AppendData(BitConverter.GetBytes(message.Partition));
+            hash.AppendData(BitConverter.GetBytes(message.TimestampMs));
+            hash.AppendData(message.Value);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+}
