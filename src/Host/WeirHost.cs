@@ -242,6 +242,11 @@ internal sealed class WeirHost : IAsyncDisposable
             notReady.Add($"no partition of the group {_options.Ingest.Group} is assigned to this process");
         }
 
+        else if (_source.ReplayingCount is > 0 and var replaying)
+        {
+            notReady.Add($"{replaying} partition(s) are read again from where their last owner stopped");
+        }
+
         var writer = _writer.Snapshot();
         if (!writer.IsWriting)
         {

@@ -124,6 +124,9 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <summary>Number of partitions assigned now. Any thread.</summary>
     public int AssignedCount => Volatile.Read(ref _assigned).Length;
 
+    /// <summary>Number of partitions whose planned range is being read again now. Any thread.</summary>
+    public int ReplayingCount => Volatile.Read(ref _assigned).Count(state => state.IsReplaying);
+
     private TimeSpan Now => _timeProvider.GetElapsedTime(_startTimestamp);
 
     /// <summary>Joins the group and starts the threads. It returns at once; brokers may be absent and are waited for.</summary>
