@@ -5,6 +5,7 @@ using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
+using Weir.Host.Reload;
 using Weir.Ingest;
 using Weir.Writer;
 
@@ -41,13 +42,15 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly KafkaSource _source;
     private readonly AdminServer _admin;
     private readonly string _version;
+    private readonly ConfigReloader? _reloader;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
     private bool _isStopped;
     private bool _hasAdminFile;
 
-    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time)
+    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader)
     {
+        _reloader = reloader;
         _options = options;
         _version = version;
         _time = time;
@@ -101,6 +104,9 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <summary>Where blocks go; open for questions from the start until this is disposed.</summary>
     public IBlockSink Sink { get; }
 
+    /// <summary>Directory of the embedded store; null for a server.</summary>
+    public string? EmbeddedPath => _options.Writer.EmbeddedPath;
+
     /// <summary>Where the admin endpoint listens.</summary>
     public Uri AdminUrl => _admin.Url;
 
@@ -112,9 +118,11 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <param name="version">Version of the program, for metrics and pages.</param>
     /// <param name="logs">Makes the stages' loggers.</param>
     /// <param name="time">The process's clock.</param>
+    /// <param name="reloader">Takes changed configurations; null where that cannot be.</param>
     /// <exception cref="DllNotFoundException">A native library is missing; the message names its package.</exception>
-    public static WeirHost Create(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time) =>
-        new(options, version, logs, time);
+    public static WeirHost Create(
+        WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader = null) =>
+        new(options, version, logs, time, reloader);
 
     /// <summary>Starts writer, aggregation, admin endpoint and source. Kafka and ClickHouse may be absent: they are waited for.</summary>
     /// <exception cref="IOException">The admin address cannot be had.</exception>
@@ -222,10 +230,11 @@ internal sealed class WeirHost : IAsyncDisposable
 
     private AdminSources Sources() => new()
     {
-        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer],
+        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer, .. _reloader is null ? Array.Empty<IMetricSource>() : [_reloader]],
         Queues = Queues,
         Health = Health,
         Account = () => _writer.Snapshot().Stored,
+        Reload = _reloader is null ? null : cancel => _reloader.ReloadAsync("weir reload", cancel),
         Positions = () => _source.Snapshot().Partitions,
         Query = _options.Writer.EmbeddedPath is null
             ? null

@@ -81,6 +81,7 @@ internal static class WeirProgram
             AuditCommand.Create(context, backend),
             DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
+            ReloadCommand.Create(context),
             BrokerCommand.Create(context, backend),
             DemoCommand.Create(context, backend),
             DocsCommand.Create(context),

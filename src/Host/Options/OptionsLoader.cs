@@ -12,7 +12,11 @@ internal sealed record LoadedOptions(
     WeirOptions Options,
     IReadOnlyList<OptionIssue> Errors,
     IReadOnlyList<OptionIssue> Warnings,
-    IReadOnlyDictionary<string, ConfigOrigin> OriginByPath);
+    IReadOnlyDictionary<string, ConfigOrigin> OriginByPath)
+{
+    /// <summary>The file that was named on the command line; null for none.</summary>
+    public string? File { get; init; }
+}
 
 /// <summary>Reads the file and the environment into <see cref="WeirOptions"/> and finds everything that is wrong, at once.</summary>
 internal static class OptionsLoader

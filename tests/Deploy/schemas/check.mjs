@@ -5,9 +5,10 @@
 // finds unknown fields, missing ones and wrong words; the package's own validator then checks formats and ranges.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
-const [modules, ...files] = process.argv.slice(2);
+const [given, ...files] = process.argv.slice(2);
+const modules = resolve(given);
 const require = createRequire(join(modules, "package.json"));
 const ts = require("typescript");
 
