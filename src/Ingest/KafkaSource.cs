@@ -145,7 +145,8 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         var client = KafkaNative.HandleOf(_consumer);
         var topics = _options.Topics.Select(topic => topic.Name).ToArray();
         _commits = new CommitNative(client);
-        _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(client, topics, IngestWorker.MessagesPerStepMax))];
+        _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(
+            client, topics, IngestWorker.MessagesPerStepMax, _options.Topics.Select(topic => topic.Format == Rekeyer.Format)))];
         _workers = [.. _queues.Select((queue, index) => new IngestWorker(index, _context, queue))];
         _workerThreads = [.. _workers.Select(worker => new Thread(() => RunWorker(worker)) { Name = $"ingest {worker.Index}", IsBackground = true })];
         _context.DeadLetters?.Start();
@@ -374,6 +375,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             else if (_states.TryGetValue(cut.Partition, out var state) && state.InFlightCut == cut)
             {
                 state.StoredOffset = cut.ToOffset;
+                state.EndOrigins = cut.OriginsAtEnd;
                 _committer.AddEnd(state, cut.ToOffset);
                 _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Stored, state));
             }

@@ -81,7 +81,7 @@ public sealed class ClusterTests(ClickHouseServer server) : IClassFixture<ClickH
         foreach (var statement in SchemaPlan.Make(TestBlocks.Schema, options, features, existing: null).Tables.Select(table => table.CreateStatement()))
         {
             var first = statement.Split("\nSETTINGS ")[0];
-            await server.RunAsync(first);
+            await sink.ExecuteAsync(first, default);
         }
 
         await server.RunAsync($"INSERT INTO {options.Database}.edge_1s (time, dst_port, records) VALUES (1700000000, 53, 3)");

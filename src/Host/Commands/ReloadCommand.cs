@@ -15,7 +15,7 @@ internal static class ReloadCommand
     public static Command Create(CommandContext context)
     {
         var config = ConfigOption.Create();
-        var url = new Option<Uri?>("--url") { Description = "Address of its admin endpoint; admin.listen without it.", HelpName = "URL" };
+        var url = new Option<string?>("--url") { Description = "Address of its admin endpoint; admin.listen without it.", HelpName = "URL" };
         var command = new Command(
             "reload",
             "Ask the weir that runs here to read its configuration anew. A file with an error is refused whole. Exit 0 when it was taken, else 2.")
@@ -24,9 +24,13 @@ internal static class ReloadCommand
         };
         command.SetAction(async (result, cancel) =>
         {
-            var endpoint = result.GetValue(url);
-            if (endpoint is null)
+            if (!Uri.TryCreate(result.GetValue(url), UriKind.Absolute, out var endpoint))
             {
+                if (result.GetValue(url) is { } text)
+                {
+                    throw new CommandException($"--url {text} is not an address; allowed: one such as http://127.0.0.1:9526/");
+                }
+
                 // The running weir judges the file; this one only wants to know where to ask.
                 if (ConfigOption.Read(result.GetValue(config), context) is not { } loaded)
                 {

@@ -82,6 +82,7 @@ internal static class WeirProgram
             DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
             ReloadCommand.Create(context),
+            RekeyCommand.Create(context),
             BrokerCommand.Create(context, backend),
             DemoCommand.Create(context, backend),
             DocsCommand.Create(context),
