@@ -17,7 +17,9 @@ readonly uplot_integrity='KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+j
 
 readonly runtime_packages=(libzstd1 liblz4-1 libsnappy1v5)
 readonly rdkafka_build_packages=(gcc g++ make openssl libssl-dev zlib1g-dev liblz4-dev libzstd-dev)
-readonly test_packages=(clickhouse-server clickhouse-client kcat pmacct softflowd tshark tcpdump jq zstd iproute2 iputils-ping procps zookeeper chromium fonts-dejavu-core prometheus)
+readonly test_packages=(clickhouse-server clickhouse-client kcat pmacct softflowd tshark tcpdump jq zstd iproute2 iputils-ping procps zookeeper chromium fonts-dejavu-core prometheus nginx-light)
+
+readonly kubernetes_modules=(kubernetes-models@5.1.0 @kubernetes-models/keda@2.0.0 @kubernetes-models/prometheus-operator@6.0.0 typescript@5.9.3)
 
 all=false
 quiet=false
@@ -183,6 +185,23 @@ setup_uplot() {
   link_native uplot "$target"
 }
 
+# kubectl, and the Kubernetes API as types, for the tests of k8s/.
+setup_kubernetes() {
+  local target=$cache/kubernetes-api-1 begin=$EPOCHREALTIME work
+  command -v kubectl > /dev/null || install_packages 'the tests' kubernetes-client
+  if [ ! -d "$target" ]; then
+    did_work=true
+    say 'for the tests: fetching the types of the Kubernetes API with npm (53 MB on disk)'
+    work=$(mktemp -d "$cache/kubernetes.XXXXXX")
+    printf '{"private":true}' > "$work/package.json"
+    (cd "$work" && npm install --silent --no-audit --no-fund --ignore-scripts --no-package-lock "${kubernetes_modules[@]}" > npm.log 2>&1) \
+      || { tail -n 20 "$work/npm.log" >&2; rm -rf "$work"; say 'npm install failed: is the registry reachable (npm ping)? The test of k8s/ against the API is skipped (with CI=true it fails)'; return 0; }
+    mv "$work" "$target"
+    say "types of the Kubernetes API in $cache ($(since "$begin"))"
+  fi
+  link_native kubernetes-api "$target"
+}
+
 sha512_base64() {
   node -e 'const h = require("crypto").createHash("sha512"); require("fs").createReadStream(process.argv[1]).on("data", d => h.update(d)).on("end", () => console.log(h.digest("base64")))' "$1"
 }
@@ -245,6 +264,7 @@ install_packages 'running' "${runtime_packages[@]}"
 setup_chdb
 setup_uplot
 setup_rdkafka
+[ "$all" = false ] || setup_kubernetes
 
 if [ "$did_work" = true ]; then
   say "done ($(since "$started"))"

@@ -17,7 +17,11 @@ internal static class KafkaProbe
         {
             using var admin = new AdminClientBuilder(properties)
                 .SetLogHandler((_, _) => { })
-                .SetErrorHandler((_, error) => lastError = error.Reason)
+                .SetErrorHandler((_, error) =>
+                {
+                    // That all are down says less than why the first one was.
+                    lastError = error.Code == ErrorCode.Local_AllBrokersDown && lastError.Length > 0 ? lastError : error.Reason;
+                })
                 .Build();
             return Compare(options, admin.GetMetadata(timeout).Topics);
         }

@@ -75,6 +75,26 @@ internal sealed class SinkStore : IStoreAccess
     }
 
     /// <inheritdoc/>
+    public async Task<SchemaReport> PlanClusterAsync(string cluster, CancellationToken cancel)
+    {
+        if (_options.Writer.EmbeddedPath is not null)
+        {
+            throw new CommandException("an embedded store has no clusters; leave --cluster out, or name a server in clickhouse.url");
+        }
+
+        var own = await ReadPlanAsync(cancel);
+        try
+        {
+            var plan = await ClusterPlan.ReadAsync(_sink, own, _options.Writer, _features, cluster, cancel);
+            return new SchemaReport([.. plan.Steps.Select(step => new SchemaReportStep(step.Reason, step.Statement, false))], plan.Problems);
+        }
+        catch (ClickHouseException error)
+        {
+            throw new StoreException(error.Message, isHeld: false, error);
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task ApplySchemaAsync(SchemaReport plan, CancellationToken cancel)
     {
         foreach (var step in plan.Steps)

@@ -1,10 +1,10 @@
 using Weir.Core.Faults;
 using Weir.Core.Model;
-using Weir.Core.Telemetry;
 using Weir.Host.Audit;
 using Weir.Host.Commands;
 using Weir.Host.Demo;
 using Weir.Host.Options;
+using Weir.Host.Reload;
 using Weir.Ingest;
 
 namespace Weir.Host;
@@ -15,21 +15,20 @@ internal sealed class WeirBackend : IWeirBackend
     /// <inheritdoc/>
     public async Task<int> RunAsync(LoadedOptions loaded, CommandContext context, ShutdownSignal shutdown)
     {
-        var options = loaded.Options;
-        using var logs = WeirLogging.Create(options.Log, context.HasColour);
-        var logger = logs.CreateLogger("weir");
-        await using var host = WeirHost.Create(
-            options, WeirProgram.Version, logs, FaultClock.OfProcess(), OptionsPrinter.Print(loaded));
-        await host.StartAsync(shutdown.Token);
-        await Task.WhenAny(shutdown.WaitAsync(), host.Faulted);
-        if (!host.Faulted.IsCompleted)
-        {
-            WeirLog.Stopping(logger, options.ShutdownTimeout);
-        }
-
-        var isDrained = await host.StopAsync();
-        WeirLog.Stopped(logger, host.Snapshot().Writer.Stored.ToString());
-        return isDrained && !host.Faulted.IsCompleted ? ExitCodes.Ok : ExitCodes.Failed;
+        var level = new LogLevelSwitch(loaded.Options.Log.Level);
+        using var logs = WeirLogging.Create(loaded.Options.Log, context.HasColour, level);
+        WeirHost? running = null; // Whom a reload asks about the tables.
+        using var reloader = new ConfigReloader(
+            loaded,
+            () => ConfigOption.Read(loaded.File, context),
+            () => ConfigOption.ReadText(loaded.File),
+            level,
+            (options, cancel) => ReloadCheck.FindObstaclesAsync(options, Volatile.Read(ref running), cancel),
+            TimeProvider.System,
+            logs.CreateLogger("weir"));
+        var run = new PipelineRun(reloader, logs, shutdown, host => Volatile.Write(ref running, host));
+        reloader.Start();
+        return await run.RunAsync();
     }
 
     /// <inheritdoc/>

@@ -6,6 +6,7 @@ using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
 using Weir.Host.Diagnosis;
+using Weir.Host.Reload;
 using Weir.Host.Telemetry;
 using Weir.Ingest;
 using Weir.Writer;
@@ -45,17 +46,17 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly DiagnosisEngine _diagnosis;
     private readonly SystemTables? _tables;
     private readonly string _version;
-    private readonly string _configuration;
+    private readonly ConfigReloader? _reloader;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
     private bool _isStopped;
     private bool _hasAdminFile;
 
-    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, string configuration)
+    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader)
     {
+        _reloader = reloader;
         _options = options;
         _version = version;
-        _configuration = configuration;
         _time = time;
         _logger = logs.CreateLogger("weir");
         Schema = StreamSchema.Compile(options.EffectiveViews);
@@ -123,6 +124,9 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <summary>Where blocks go; open for questions from the start until this is disposed.</summary>
     public IBlockSink Sink { get; }
 
+    /// <summary>Directory of the embedded store; null for a server.</summary>
+    public string? EmbeddedPath => _options.Writer.EmbeddedPath;
+
     /// <summary>Where the admin endpoint listens.</summary>
     public Uri AdminUrl => _admin.Url;
 
@@ -134,11 +138,11 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <param name="version">Version of the program, for metrics and pages.</param>
     /// <param name="logs">Makes the stages' loggers.</param>
     /// <param name="time">The process's clock.</param>
-    /// <param name="configuration">The configuration in force as text without secrets, for the page.</param>
+    /// <param name="reloader">Takes changed configurations; null where that cannot be.</param>
     /// <exception cref="DllNotFoundException">A native library is missing; the message names its package.</exception>
     public static WeirHost Create(
-        WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, string configuration = "") =>
-        new(options, version, logs, time, configuration);
+        WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader = null) =>
+        new(options, version, logs, time, reloader);
 
     /// <summary>Starts writer, aggregation, admin endpoint and source. Kafka and ClickHouse may be absent: they are waited for.</summary>
     /// <exception cref="IOException">The admin address cannot be had.</exception>
@@ -259,15 +263,24 @@ internal sealed class WeirHost : IAsyncDisposable
 
     private AdminSources Sources() => new()
     {
-        Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer, new EngineMetrics(_diagnosis, _tables)],
+        Metrics =
+        [
+            new ProcessMetrics(_version, Budget, Queues),
+            _source,
+            .. _workers,
+            _writer,
+            new EngineMetrics(_diagnosis, _tables),
+            .. _reloader is null ? Array.Empty<IMetricSource>() : [_reloader],
+        ],
         Queues = Queues,
         Health = Health,
         Diagnose = () => _diagnosis.Report,
         Account = () => _writer.Snapshot().Stored,
+        Reload = _reloader is null ? null : cancel => _reloader.ReloadAsync("weir reload", cancel),
         Positions = () => _source.Snapshot().Partitions,
         Writer = _writer.Snapshot,
         Sink = Sink.Description,
-        Configuration = _configuration,
+        Configuration = _reloader?.Configuration ?? "",
         Time = _time,
         Query = _options.Writer.EmbeddedPath is null
             ? null
@@ -282,6 +295,11 @@ internal sealed class WeirHost : IAsyncDisposable
         if (_source.AssignedCount == 0)
         {
             notReady.Add($"no partition of the group {_options.Ingest.Group} is assigned to this process");
+        }
+
+        else if (_source.ReplayingCount is > 0 and var replaying)
+        {
+            notReady.Add($"{replaying} partition(s) are read again from where their last owner stopped");
         }
 
         var writer = _writer.Snapshot();

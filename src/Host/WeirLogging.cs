@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Console;
+using Weir.Host.Reload;
 
 namespace Weir.Host;
 
@@ -10,9 +11,15 @@ internal static class WeirLogging
     /// <summary>Makes the loggers of the program; disposing it writes what still waits.</summary>
     /// <param name="options">Level and format.</param>
     /// <param name="hasColour">True on a terminal without NO_COLOR.</param>
-    public static ILoggerFactory Create(LogOptions options, bool hasColour) => LoggerFactory.Create(logging =>
+    /// <param name="level">The least level while the process runs; null for that of <paramref name="options"/>.</param>
+    public static ILoggerFactory Create(LogOptions options, bool hasColour, LogLevelSwitch? level = null) => LoggerFactory.Create(logging =>
     {
-        logging.SetMinimumLevel(options.Level);
+        logging.SetMinimumLevel(level is null ? options.Level : LogLevel.Trace);
+        if (level is not null)
+        {
+            logging.AddFilter(found => found >= level.Level);
+        }
+
         logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         if (options.Format == LogFormat.Json)
         {

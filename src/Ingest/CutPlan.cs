@@ -14,8 +14,13 @@ public readonly partial record struct CutPlan(long FromOffset, long ToOffset, in
     public bool IsOfThisLayout => Layout == BlockName.LayoutVersion;
 
     /// <summary>The metadata of a commit that plans a range up to <paramref name="toOffset"/>.</summary>
-    public static string MetadataOf(long toOffset) =>
-        string.Create(CultureInfo.InvariantCulture, $"weir-plan layout={BlockName.LayoutVersion} to={toOffset}");
+    /// <param name="toOffset">The offset after the range.</param>
+    /// <param name="origins">How far a rekeyed partition has come in its origins before the range; empty for none.</param>
+    public static string MetadataOf(long toOffset, string origins = "") => string.Create(
+        CultureInfo.InvariantCulture, $"weir-plan layout={BlockName.LayoutVersion} to={toOffset}{(origins.Length > 0 ? $" origins={origins}" : "")}");
+
+    /// <summary>The metadata of a commit that plans nothing.</summary>
+    public static string EndMetadataOf(string origins) => origins.Length > 0 ? $"weir-end origins={origins}" : "";
 
     /// <summary>Reads the plan of a commit.</summary>
     /// <returns>Null when the metadata is no plan: empty, of another program, or not of a range.</returns>
@@ -27,6 +32,6 @@ public readonly partial record struct CutPlan(long FromOffset, long ToOffset, in
             ? new CutPlan(committedOffset, toOffset, layout)
             : null;
 
-    [GeneratedRegex(@"^weir-plan layout=(?<layout>\d+) to=(?<to>\d+)\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^weir-plan layout=(?<layout>\d+) to=(?<to>\d+)( origins=[\d:,]+)?\z", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 }

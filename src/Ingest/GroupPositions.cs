@@ -74,6 +74,6 @@ public static partial class GroupPositions
         return partitions;
     }
 
-    [GeneratedRegex(@"^weir-plan layout=\d+ to=(?<to>\d+)$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^weir-plan layout=\d+ to=(?<to>\d+)( origins=[\d:,]+)?$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex Plan();
 }

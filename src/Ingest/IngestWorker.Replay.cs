@@ -100,4 +100,11 @@ internal sealed partial class IngestWorker
             MarkDue(state);
         }
     }
+
+    /// <summary>A rekeyer wrote this message twice: it is part of the range, and nothing of it is folded.</summary>
+    private void PassOver(PartitionState state, TopicCounters counters, long offset)
+    {
+        counters.RepeatedMessageCount++;
+        AdvanceTo(state, offset + 1);
+    }
 }

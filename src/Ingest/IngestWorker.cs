@@ -297,7 +297,7 @@ internal sealed partial class IngestWorker : IDisposable
     {
         state.OpenCut = null;
         state.IsCutDue = false;
-        cut.ClosedAt = _context.TimeProvider.GetUtcNow();
+        (cut.ClosedAt, cut.OriginsAtEnd) = (_context.TimeProvider.GetUtcNow(), state.Origins?.ToString() ?? "");
 
         // Before the marker: with shards in this thread the cut may be stored before SendMarker returns.
         state.InFlightCut = cut;
@@ -381,6 +381,12 @@ internal sealed partial class IngestWorker : IDisposable
             _withOpenChunks.Add(state);
         }
 
+        if (message.OriginPartition >= 0 && !(state.Origins ??= new OriginMarks()).TryPass(message.OriginPartition, message.OriginOffset))
+        {
+            PassOver(state, counters, message.Offset);
+            return;
+        }
+
         counters.MessageCount++;
         counters.MessageBytes += message.LengthBytes;
         _router.DeadLetters?.Begin(state.Key, message);
@@ -396,6 +402,7 @@ internal sealed partial class IngestWorker : IDisposable
         state.Key, fromOffset, _router.ShardCount, _context.Schema.Views.Length, _context.Strings.Rent())
     {
         IsReplay = state.IsReplaying,
+        OriginsAtStart = state.Origins?.ToString() ?? "",
     };
 
     private void AdvanceTo(PartitionState state, long nextOffset)

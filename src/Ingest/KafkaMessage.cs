@@ -16,7 +16,14 @@ internal readonly unsafe struct KafkaMessage
         Payload = payload;
         LengthBytes = lengthBytes;
         ErrorCode = errorCode;
+        OriginPartition = -1;
     }
+
+    /// <summary>The partition that a rekeyer made it from; −1 for none.</summary>
+    public int OriginPartition { get; init; }
+
+    /// <summary>The offset there.</summary>
+    public long OriginOffset { get; init; }
 
     /// <summary>Index of the topic in <see cref="IngestOptions.Topics"/>; −1 for an error that belongs to none.</summary>
     public int TopicIndex { get; }

@@ -28,7 +28,11 @@ public sealed partial class KafkaSource
     /// <param name="Offset">The first offset to read; <see cref="PartitionState.UnknownOffset"/> where nothing was committed.</param>
     /// <param name="ReplayTo">The end of the range to replay from there; <see cref="PartitionState.UnknownOffset"/> for none.</param>
     /// <param name="IsEndWanted">True when <paramref name="Offset"/> is ahead of what is committed.</param>
-    private readonly record struct PartitionStart(PartitionKey Key, long Offset, long ReplayTo, bool IsEndWanted);
+    private readonly record struct PartitionStart(PartitionKey Key, long Offset, long ReplayTo, bool IsEndWanted)
+    {
+        /// <summary>How far a rekeyed partition has come in its origins at <see cref="Offset"/>; null for none.</summary>
+        public OriginMarks? Origins { get; init; }
+    }
 
     /// <summary>Reads what is committed, until Kafka answers, and follows the plans there.</summary>
     /// <returns>Null when the stop came before the answer.</returns>
@@ -68,9 +72,9 @@ public sealed partial class KafkaSource
                 commit.Partition,
                 commit.Offset >= 0 ? commit.Offset : PartitionState.UnknownOffset,
                 PartitionState.UnknownOffset,
-                IsEndWanted: false);
+                IsEndWanted: false) { Origins = OriginMarks.Parse(commit.Metadata) };
             starts.Add(plans[index] is { } plan ? Follow(start, plan, answers[index]) : start);
-            if (plans[index] is null && commit.Metadata.Length > 0 && !_isForeignMetadataLogged)
+            if (plans[index] is null && commit.Metadata.Length > 0 && start.Origins is null && !_isForeignMetadataLogged)
             {
                 _isForeignMetadataLogged = true;
                 WeirLog.ForeignMetadata(_logger, commit.Partition.Topic, commit.Partition.Partition, commit.Metadata);

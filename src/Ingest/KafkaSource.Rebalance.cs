@@ -40,7 +40,12 @@ public sealed partial class KafkaSource
 
         var topicIndex = IndexOfTopic(key.Topic);
         var workerIndex = (topicIndex + key.Partition) % _workers.Length;
-        var state = new PartitionState(key, topicIndex, workerIndex, start.Offset, _context.ShardsOf(workerIndex).Count) { ReplayTo = start.ReplayTo };
+        var state = new PartitionState(key, topicIndex, workerIndex, start.Offset, _context.ShardsOf(workerIndex).Count) 
+        {
+            ReplayTo = start.ReplayTo,
+            Origins = start.Origins,
+            EndOrigins = start.Origins?.ToString() ?? "",
+        };
         _states[key] = state;
         if (start.IsEndWanted)
         {

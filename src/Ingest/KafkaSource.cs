@@ -125,6 +125,9 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <summary>Number of partitions assigned now. Any thread.</summary>
     public int AssignedCount => Volatile.Read(ref _assigned).Length;
 
+    /// <summary>Number of partitions whose planned range is being read again now. Any thread.</summary>
+    public int ReplayingCount => Volatile.Read(ref _assigned).Count(state => state.IsReplaying);
+
     private TimeSpan Now => _timeProvider.GetElapsedTime(_startTimestamp);
 
     /// <summary>Joins the group and starts the threads. It returns at once; brokers may be absent and are waited for.</summary>
@@ -144,7 +147,8 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         var client = KafkaNative.HandleOf(_consumer);
         var topics = _options.Topics.Select(topic => topic.Name).ToArray();
         _commits = new CommitNative(client);
-        _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(client, topics, IngestWorker.MessagesPerStepMax))];
+        _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(
+            client, topics, IngestWorker.MessagesPerStepMax, _options.Topics.Select(topic => topic.Format == Rekeyer.Format)))];
         _workers = [.. _queues.Select((queue, index) => new IngestWorker(index, _context, queue))];
         _workerThreads = [.. _workers.Select(worker => new Thread(() => RunWorker(worker)) { Name = $"ingest {worker.Index}", IsBackground = true })];
         _context.DeadLetters?.Start();
@@ -379,6 +383,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             else if (_states.TryGetValue(cut.Partition, out var state) && state.InFlightCut == cut)
             {
                 state.StoredOffset = cut.ToOffset;
+                state.EndOrigins = cut.OriginsAtEnd;
                 _committer.AddEnd(state, cut.ToOffset);
                 _workers[state.WorkerIndex].Post(new WorkerCommand(WorkerCommandKind.Stored, state));
             }

@@ -20,6 +20,7 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
     private readonly string[] _topicNames;
     private readonly KafkaNative.Message** _taken;
     private readonly int _takenMax;
+    private readonly bool[] _mayHaveOrigins; // By topic.
     private int _takenCount;
     private bool _isDisposed;
 
@@ -27,7 +28,8 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
     /// <param name="client">The consumer's <c>rd_kafka_t*</c>; must outlive this.</param>
     /// <param name="topicNames">Topics by index.</param>
     /// <param name="messagesMax">Most messages of a <see cref="Take"/>.</param>
-    public NativeMessageQueue(nint client, IEnumerable<string> topicNames, int messagesMax)
+    /// <param name="mayHaveOrigins">By topic, whether a rekeyer may have written its messages; null for none.</param>
+    public NativeMessageQueue(nint client, IEnumerable<string> topicNames, int messagesMax, IEnumerable<bool>? mayHaveOrigins = null)
     {
         _client = client;
         _queue = KafkaNative.QueueNew(client);
@@ -36,6 +38,7 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
         // Holding the topics keeps their addresses from being used again, so that comparing addresses is safe.
         _topicHandles = [.. _topicNames.Select(name => KafkaNative.TopicNew(client, name, 0))];
         _takenMax = messagesMax;
+        _mayHaveOrigins = mayHaveOrigins is null ? new bool[_topicNames.Length] : [.. mayHaveOrigins];
         _taken = (KafkaNative.Message**)NativeMemory.Alloc((nuint)messagesMax, (nuint)sizeof(KafkaNative.Message*));
     }
 
@@ -67,14 +70,20 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
         {
             var message = _taken[index];
             int timestampType;
+            var topicIndex = TopicIndexOf(message->Topic);
+            var (originPartition, originOffset) = message->ErrorCode == 0 && topicIndex >= 0 && _mayHaveOrigins[topicIndex] ? OriginOf(message) : (-1, 0);
             messages[index] = new KafkaMessage(
-                TopicIndexOf(message->Topic),
+                topicIndex,
                 message->Partition,
                 message->Offset,
                 KafkaNative.MessageTimestamp(message, &timestampType),
                 message->Payload,
                 (int)message->PayloadBytes,
-                message->ErrorCode);
+                message->ErrorCode)
+            {
+                OriginPartition = originPartition,
+                OriginOffset = originOffset,
+            };
         }
 
         return count;
@@ -111,6 +120,18 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
 
         KafkaNative.QueueDestroy(_queue);
         NativeMemory.Free(_taken);
+    }
+
+    private static (int Partition, long Offset) OriginOf(KafkaNative.Message* message)
+    {
+        nint headers;
+        byte* value;
+        nuint size;
+        return MessageHeaders.Of(message, &headers) == 0
+            && MessageHeaders.GetLast(headers, OriginMarks.Header, &value, &size) == 0
+            && OriginMarks.TryReadHeader(new ReadOnlySpan<byte>(value, (int)size), out var partition, out var offset)
+                ? (partition, offset)
+                : (-1, 0);
     }
 
     private int TopicIndexOf(nint topic)

@@ -116,6 +116,12 @@ internal sealed class PartitionState
     /// <summary>An offset up to which everything is stored and which is not committed yet. The source.</summary>
     public long EndWanted { get; set; } = UnknownOffset;
 
+    /// <summary>What is committed with <see cref="EndWanted"/>: how far its origins are stored; empty for none. The source.</summary>
+    public string EndOrigins { get; set; } = "";
+
+    /// <summary>How far a rekeyed partition has come in its origins; null where it has none. Set before the worker gets it, then the worker's.</summary>
+    public OriginMarks? Origins { get; set; }
+
     /// <summary>True while the broker is not asked for messages, so that replays get the memory that is left. The source.</summary>
     public bool IsHeldBack { get; set; }
 

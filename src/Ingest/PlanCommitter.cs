@@ -133,7 +133,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             var plan = state.PlanWanted;
             var offset = plan?.FromOffset ?? state.EndWanted;
             _sent.Add((state, plan, offset));
-            _commits.Add(new CommittedOffset(state.Key, offset, plan is null ? "" : CutPlan.MetadataOf(plan.ToOffset)));
+            _commits.Add(new CommittedOffset(state.Key, offset, plan is null ? CutPlan.EndMetadataOf(state.EndOrigins) : CutPlan.MetadataOf(plan.ToOffset, plan.OriginsAtStart)));
         }
 
         if (_hasPlans)

@@ -37,6 +37,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
     private readonly TimeProvider _time;
     private readonly HttpClient _client;
     private readonly ServerConnector _connector;
+    private readonly ServerPassword _password;
     private readonly string[] _baseUrls;
     private readonly ServerFeatures?[] _features;
     private int _target;
@@ -61,6 +62,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
         _target = firstTarget % _baseUrls.Length;
         var servers = options.Servers.Select(url => url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped));
         Description = $"{string.Join(", ", servers)}/{options.Database}";
+        _password = new ServerPassword(options);
         _connector = new ServerConnector(resolver ?? new SystemNameResolver(), options.ConnectTimeout, time);
         _client = new HttpClient(new SocketsHttpHandler
         {
@@ -71,6 +73,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
+            SslOptions = new ServerTls(options, time).ClientOptions(),
         })
         {
             Timeout = Timeout.InfiniteTimeSpan, // Each request has its own, by the clock that was given.
@@ -245,11 +248,6 @@ public sealed class ClickHouseHttpSink : IBlockSink
     {
         var request = new HttpRequestMessage(HttpMethod.Post, $"{_baseUrls[target]}{query}") { Content = content };
         request.Headers.Add("X-ClickHouse-User", _options.User);
-        if (_options.Password.Length > 0)
-        {
-            request.Headers.TryAddWithoutValidation("X-ClickHouse-Key", _options.Password);
-        }
-
         request.Headers.ExpectContinue = false;
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("weir", null));
         return request;
@@ -257,6 +255,18 @@ public sealed class ClickHouseHttpSink : IBlockSink
 
     private async Task<InsertReply> SendAsync(HttpRequestMessage request, Stream output, CancellationToken cancel)
     {
+        try
+        {
+            if (_password.Read() is { Length: > 0 } password)
+            {
+                request.Headers.TryAddWithoutValidation("X-ClickHouse-Key", password);
+            }
+        }
+        catch (IOException error)
+        {
+            return InsertReply.Failed(ReplyCause.Access, 0, error.Message); // Nothing was sent.
+        }
+
         using var timeout = new CancellationTokenSource(_options.RequestTimeout, _time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
         try
@@ -276,6 +286,10 @@ public sealed class ClickHouseHttpSink : IBlockSink
             return timeout.IsCancellationRequested
                 ? InsertReply.Failed(ReplyCause.TimedOut, 0, $"No answer within {_options.RequestTimeout.TotalSeconds:0.#} s")
                 : InsertReply.Failed(ReplyCause.Unreachable, 0, $"No connection within {_options.ConnectTimeout.TotalSeconds:0.#} s");
+        }
+        catch (HttpRequestException error) when (error.InnerException is ServerCertificateException problem)
+        {
+            return InsertReply.Failed(ReplyCause.Certificate, 0, problem.Message);
         }
         catch (HttpRequestException error)
         {
@@ -308,7 +322,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
             var status = (int)response.StatusCode;
             if (code != 0)
             {
-                return ServerErrors.Classify(text, code, _options.Password);
+                return ServerErrors.Classify(_password.Mask(text), code, _options.Password);
             }
 
             // Not ClickHouse's own words: a proxy, or another server.
@@ -319,7 +333,7 @@ public sealed class ClickHouseHttpSink : IBlockSink
                 429 or 502 or 503 => ReplyCause.Overloaded,
                 _ => ReplyCause.Unknown,
             };
-            return InsertReply.Failed(cause, 0, $"HTTP {status} {ServerErrors.Line(text, _options.Password)}".TrimEnd());
+            return InsertReply.Failed(cause, 0, $"HTTP {status} {ServerErrors.Line(_password.Mask(text), _options.Password)}".TrimEnd());
         }
     }
 
@@ -327,6 +341,6 @@ public sealed class ClickHouseHttpSink : IBlockSink
     {
         Debug.Assert(error is HttpRequestException or IOException, "Only network errors are described.");
         var inner = error.InnerException ?? error;
-        return ServerErrors.Line(inner.Message, _options.Password);
+        return ServerErrors.Line(_password.Mask(inner.Message), _options.Password);
     }
 }

@@ -37,6 +37,9 @@ public enum ReplyCause
     /// <summary>No connection could be made; the block was not sent.</summary>
     Unreachable,
 
+    /// <summary>The server's certificate is not to be trusted, or ours cannot be read; nothing was sent. Not now: it is mended outside.</summary>
+    Certificate,
+
     /// <summary>The connection ended after the block, or a part of it, was sent: it may be stored or not.</summary>
     AnswerLost,
 
@@ -74,7 +77,8 @@ public readonly record struct InsertReply(InsertOutcome Outcome, ReplyCause Caus
     {
         ReplyCause.Schema => "run 'weir schema plan' and mend the table as it says",
         ReplyCause.Data => "this is a fault of weir or of a proxy between: keep the log and report it",
-        ReplyCause.Access => "check clickhouse.user, clickhouse.password and the rights of that user",
+        ReplyCause.Access => "check clickhouse.user, clickhouse.password or clickhouse.password_file, and the rights of that user",
+        ReplyCause.Certificate => "certificates are always checked; docs/security.md says how to renew and to trust them",
         ReplyCause.Unreachable => "start the server, or correct clickhouse.url",
         ReplyCause.AnswerLost or ReplyCause.TimedOut => "look at the server's log and load; clickhouse.request_timeout is the limit",
         ReplyCause.Overloaded => "look at the server's memory, disk, parts and merges; a longer flush.interval makes fewer parts",

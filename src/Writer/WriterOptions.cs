@@ -50,6 +50,18 @@ public sealed record WriterOptions
     /// <summary>Password of the user; never printed.</summary>
     public string Password { get; init; } = "";
 
+    /// <summary>File with the password, in the place of <see cref="Password"/>; read anew for each request. Null for none.</summary>
+    public string? PasswordFile { get; init; }
+
+    /// <summary>PEM certificates of the authorities that vouch for the servers; null for those of this machine.</summary>
+    public string? TlsCaFile { get; init; }
+
+    /// <summary>PEM certificate that is shown to the servers; null for none.</summary>
+    public string? TlsCertificateFile { get; init; }
+
+    /// <summary>PEM key of <see cref="TlsCertificateFile"/>; null when that file has it.</summary>
+    public string? TlsKeyFile { get; init; }
+
     /// <summary>Database of all tables; made when it is absent.</summary>
     public string Database { get; init; } = "weir";
 
@@ -101,4 +113,8 @@ public sealed record WriterOptions
 
     /// <summary>Days in one insert above which a block is split; newer servers refuse more than 100 table partitions.</summary>
     public int BlockDaysMax { get; init; } = 90;
+
+    /// <summary>Only what may be in a log: a record prints all members by itself, and the password is one.</summary>
+    public override string ToString() =>
+        $"{nameof(WriterOptions)} {{ {(EmbeddedPath is null ? string.Join(", ", Servers) : EmbeddedPath)}, database {Database}, user {User} }}";
 }

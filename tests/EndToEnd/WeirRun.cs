@@ -55,6 +55,13 @@ internal sealed class WeirRun : IDisposable
     /// <summary>A line of the account of what is stored: read, folded, rejected, late, dropped, overwritten.</summary>
     public async Task<long> AccountAsync(string line) => (long)await MetricAsync("weir_writer_account_records_total", $"line=\"{line}\"");
 
+    /// <summary>A page of the admin endpoint as text, whatever its status.</summary>
+    public async Task<string> PageAsync(string path)
+    {
+        using var response = await _client.GetAsync(new Uri(path, UriKind.Relative));
+        return await response.Content.ReadAsStringAsync();
+    }
+
     /// <summary><c>/queues</c> or <c>/positions</c>.</summary>
     public async Task<IReadOnlyList<JsonElement>> ListAsync(string path)
     {

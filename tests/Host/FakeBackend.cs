@@ -62,6 +62,12 @@ internal sealed class FakeBackend : IWeirBackend, IStoreAccess, IRunningBroker
 
     public Task<SchemaReport> PlanSchemaAsync(CancellationToken cancel) => Task.FromResult(Schema);
 
+    public Task<SchemaReport> PlanClusterAsync(string cluster, CancellationToken cancel)
+    {
+        Calls.Add($"cluster {cluster}");
+        return Task.FromResult(Schema);
+    }
+
     public Task ApplySchemaAsync(SchemaReport plan, CancellationToken cancel)
     {
         Calls.Add($"apply {plan.Steps.Count}");

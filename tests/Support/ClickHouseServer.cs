@@ -38,6 +38,23 @@ public sealed class ClickHouseServer : IAsyncLifetime
             """,
     };
 
+    /// <summary>Servers that are the shards of one cluster, one replica each.</summary>
+    internal static ClickHouseServer[] NewShards(int zooKeeperPort, string cluster, int count)
+    {
+        var ports = Enumerable.Range(0, count).Select(_ => FreePort()).ToArray();
+        var shards = string.Concat(ports.Select(port => $"<shard><replica><host>127.0.0.1</host><port>{port}</port></replica></shard>"));
+        return [.. ports.Select((port, index) => new ClickHouseServer
+        {
+            _replication = $"""
+                <zookeeper><node><host>127.0.0.1</host><port>{zooKeeperPort}</port></node><session_timeout_ms>3000</session_timeout_ms></zookeeper>
+                <tcp_port>{port}</tcp_port><interserver_http_port>{FreePort()}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
+                <remote_servers><{cluster}>{shards}</{cluster}></remote_servers>
+                <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>
+                <macros><shard>{index + 1}</shard><replica>one</replica></macros>
+                """,
+        })];
+    }
+
     /// <summary>A port that is free now.</summary>
     public static int FreePort()
     {

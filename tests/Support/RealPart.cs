@@ -39,6 +39,15 @@ public enum RealPart
     /// <summary><c>jq</c> and <c>awk</c>, the independent judges of JSON.</summary>
     Jq,
 
+    /// <summary><c>kubectl</c>, which renders manifests.</summary>
+    Kubectl,
+
+    /// <summary>Types of the Kubernetes API from npm, <c>.native/kubernetes-api</c>, and <c>node</c>.</summary>
+    KubernetesApi,
+
+    /// <summary>Debian's <c>nginx</c>, which ends TLS before a server that has none.</summary>
+    Nginx,
+
     /// <summary>
     /// The recorded data set beside the repository, <c>../shared/data/pmacct-flows.ndjson.zst</c>. It is no part of any installation:
     /// absent means skipped everywhere, in CI as well.
@@ -71,6 +80,9 @@ public static class RealParts
         RealPart.Tshark => FindProgram("tshark") is not null,
         RealPart.PacketCapture => FindProgram("tcpdump") is not null && Environment.IsPrivilegedProcess,
         RealPart.Jq => FindProgram("jq") is not null && FindProgram("awk") is not null && FindProgram("zstd") is not null,
+        RealPart.Kubectl => FindProgram("kubectl") is not null,
+        RealPart.KubernetesApi => FindProgram("node") is not null && Directory.Exists(RepositoryPaths.Of(".native", "kubernetes-api")),
+        RealPart.Nginx => FindProgram("nginx") is not null,
         RealPart.SampleData => File.Exists(SampleDataFile),
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "Not a real part."),
     };

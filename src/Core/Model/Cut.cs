@@ -59,6 +59,15 @@ public sealed class Cut
     /// </summary>
     public bool IsReplay { get; init; }
 
+    /// <summary>
+    /// How far a rekeyed partition had come in its origins before this range, for the commit of the plan; empty where it has none.
+    /// Ingest worker, when the cut is opened; then fixed.
+    /// </summary>
+    public string OriginsAtStart { get; init; } = "";
+
+    /// <summary>The same after this range. Ingest worker, until the marker is sent; then fixed.</summary>
+    public string OriginsAtEnd { get; set; } = "";
+
     /// <summary>Offsets within the range that the broker did not deliver. Ingest worker.</summary>
     public long GapOffsetCount { get; set; }
 

@@ -62,5 +62,5 @@ public static partial class WeirMeter
     ];
 
     /// <summary>All metrics, in the order of the data path.</summary>
-    public static IReadOnlyList<MetricDefinition> All => [.. _process, .. _ingest, .. _aggregation, .. _writer, .. _machine];
+    public static IReadOnlyList<MetricDefinition> All => [.. _process, .. _config, .. _ingest, .. _aggregation, .. _writer, .. _machine];
 }

@@ -68,6 +68,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/positions", Positions);
         _app.MapGet("/diagnose", Diagnose);
         _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
+        _app.MapPost("/reload", new Reload.ReloadEndpoint(sources.Reload).AnswerAsync);
         _app.UseEndpoints(_ => { });
         Url = new Uri($"http://{options.Listen}/");
     }

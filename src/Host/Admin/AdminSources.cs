@@ -41,6 +41,9 @@ internal sealed record AdminSources
 
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }
+
+    /// <summary>Reads the configuration anew; null where the process cannot.</summary>
+    public Func<CancellationToken, Task<Reload.ReloadReport>>? Reload { get; init; }
 }
 
 /// <summary>Runs SQL on a connection that may only read (<c>readonly</c>), and writes the answer asynchronously.</summary>

@@ -17,6 +17,9 @@ internal sealed class PositionReading(PartitionSnapshot partition)
     /// <summary>The offset after the last message that is stored.</summary>
     public long CommittedOffset => partition.CommittedOffset;
 
+    /// <summary>The offset after the last message whose rows are in ClickHouse; the next plan commits it.</summary>
+    public long StoredOffset => partition.StoredOffset;
+
     /// <summary>The broker's next offset.</summary>
     public long HighWatermark => partition.HighWatermark;
 

@@ -54,6 +54,19 @@ internal static class ConfigOption
         return OptionsLoader.Load(text, path, context.Environment);
     }
 
+    /// <summary>The text of the configuration; empty where there is none, null where it cannot be read now.</summary>
+    public static string? ReadText(string? file)
+    {
+        try
+        {
+            return file is not null || File.Exists(DefaultFile) ? File.ReadAllText(file ?? DefaultFile) : "";
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Writes each error; true when there is one.</summary>
     public static bool WriteErrors(LoadedOptions loaded, CommandContext context)
     {

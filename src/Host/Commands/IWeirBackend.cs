@@ -41,6 +41,10 @@ internal interface IStoreAccess : IAsyncDisposable
     /// <summary>Compares the tables with what the views need.</summary>
     Task<SchemaReport> PlanSchemaAsync(CancellationToken cancel);
 
+    /// <summary>Compares the tables of all nodes of a cluster with what the views need.</summary>
+    /// <exception cref="CommandException">This store has no clusters.</exception>
+    Task<SchemaReport> PlanClusterAsync(string cluster, CancellationToken cancel);
+
     /// <summary>Runs the statements of a plan.</summary>
     Task ApplySchemaAsync(SchemaReport plan, CancellationToken cancel);
 

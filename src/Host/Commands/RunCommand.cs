@@ -24,7 +24,7 @@ internal static class RunCommand
             }
 
             using var shutdown = context.OpenShutdownSignal();
-            return await backend.RunAsync(loaded, context, shutdown);
+            return await backend.RunAsync(loaded with { File = result.GetValue(config) }, context, shutdown);
         });
         return command;
     }

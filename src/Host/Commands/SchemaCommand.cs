@@ -21,7 +21,13 @@ internal static class SchemaCommand
     private static Command Create(string name, string description, CommandContext context, IWeirBackend backend, bool isApplied)
     {
         var config = ConfigOption.Create();
-        var command = new Command(name, description) { config };
+        var cluster = new Option<string?>("--cluster")
+        {
+            Description = "Look at all nodes of this cluster of the server's remote_servers, make the tables on each (ON CLUSTER), and a Distributed "
+                + "table NAME_all over each to read from.",
+            HelpName = "NAME",
+        };
+        var command = new Command(name, description) { config, cluster };
         command.SetAction(async (result, cancel) =>
         {
             if (ConfigOption.Load(result.GetValue(config), context) is not { } loaded)
@@ -30,7 +36,7 @@ internal static class SchemaCommand
             }
 
             await using var store = await backend.OpenStoreAsync(loaded.Options, cancel);
-            var plan = await store.PlanSchemaAsync(cancel);
+            var plan = result.GetValue(cluster) is { } clusterName ? await store.PlanClusterAsync(clusterName, cancel) : await store.PlanSchemaAsync(cancel);
             foreach (var step in plan.Steps)
             {
                 context.Output.WriteLine($"-- {step.Reason}");

@@ -83,6 +83,8 @@ internal static class WeirProgram
             DiagnoseCommand.Create(context),
             DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
+            ReloadCommand.Create(context),
+            RekeyCommand.Create(context),
             BrokerCommand.Create(context, backend),
             DemoCommand.Create(context, backend),
             DocsCommand.Create(context),

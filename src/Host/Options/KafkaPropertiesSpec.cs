@@ -84,6 +84,11 @@ internal sealed class KafkaPropertiesSpec() : OptionSpec(
     }
 
     /// <inheritdoc/>
+    public override bool Differs(WeirOptions options, WeirOptions other) =>
+        !options.Ingest.KafkaProperties.OrderBy(property => property.Key, StringComparer.Ordinal)
+            .SequenceEqual(other.Ingest.KafkaProperties.OrderBy(property => property.Key, StringComparer.Ordinal));
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string>? Print(WeirOptions options)
     {
         var properties = options.Ingest.KafkaProperties;

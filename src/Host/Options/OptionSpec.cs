@@ -44,6 +44,10 @@ internal abstract class OptionSpec(string path, string description)
     /// <summary>Takes the value of <paramref name="node"/> into <paramref name="options"/>, or reports why it cannot.</summary>
     public abstract WeirOptions Read(WeirOptions options, ConfigNode node, OptionIssues issues);
 
+    /// <summary>True when the option has another value in <paramref name="other"/>, secrets included.</summary>
+    public virtual bool Differs(WeirOptions options, WeirOptions other) =>
+        !(Print(options) ?? []).SequenceEqual(Print(other) ?? []);
+
     /// <summary>The lines of the value as YAML; null when the option is not set. The first line follows the key.</summary>
     public abstract IReadOnlyList<string>? Print(WeirOptions options);
 }
@@ -90,6 +94,9 @@ internal sealed class ScalarSpec<T>(
         issues.NotAllowed(Path, node.Origin, IsSecret ? Mask : YamlText.WithoutUserInfo(scalar.Text), Allowed);
         return options;
     }
+
+    /// <inheritdoc/>
+    public override bool Differs(WeirOptions options, WeirOptions other) => type.Format(get(options)) != type.Format(get(other));
 
     /// <inheritdoc/>
     public override IReadOnlyList<string>? Print(WeirOptions options)

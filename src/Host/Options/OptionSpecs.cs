@@ -106,6 +106,31 @@ internal static class OptionSpecs
             (options, value) => options with { Writer = options.Writer with { Password = value } },
             isSecret: true);
         yield return Option(
+            "clickhouse.password_file",
+            OptionTypes.File(),
+            "File with the password, in the place of clickhouse.password. It is read for each request, so a rotated password needs no restart.",
+            options => options.Writer.PasswordFile,
+            (options, value) => options with { Writer = options.Writer with { PasswordFile = value } });
+        yield return Option(
+            "clickhouse.tls_ca_file",
+            OptionTypes.File(),
+            "PEM certificates of the authorities that vouch for servers with https; without it, those of this machine. Certificates are always "
+            + "checked. It is read for each connection.",
+            options => options.Writer.TlsCaFile,
+            (options, value) => options with { Writer = options.Writer with { TlsCaFile = value } });
+        yield return Option(
+            "clickhouse.tls_certificate_file",
+            OptionTypes.File(),
+            "PEM certificate to show to servers that ask for one (mutual TLS). It is read for each connection.",
+            options => options.Writer.TlsCertificateFile,
+            (options, value) => options with { Writer = options.Writer with { TlsCertificateFile = value } });
+        yield return Option(
+            "clickhouse.tls_key_file",
+            OptionTypes.File(),
+            "PEM key of clickhouse.tls_certificate_file, without a password; not set when that file has it too.",
+            options => options.Writer.TlsKeyFile,
+            (options, value) => options with { Writer = options.Writer with { TlsKeyFile = value } });
+        yield return Option(
             "clickhouse.database",
             OptionTypes.Identifier(),
             "Database of all tables; made when it is absent.",

@@ -41,6 +41,9 @@ internal static class OptionTypes
         text => text.Length > 0 && !text.Contains('\0', StringComparison.Ordinal) ? new OptionValue<string?>(text) : null,
         value => value);
 
+    /// <summary>A path of a file.</summary>
+    public static OptionType<string?> File() => Directory();
+
     /// <summary>A topic's name, or none.</summary>
     public static OptionType<string?> Topic() => new(
         "name",

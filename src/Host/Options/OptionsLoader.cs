@@ -12,7 +12,11 @@ internal sealed record LoadedOptions(
     WeirOptions Options,
     IReadOnlyList<OptionIssue> Errors,
     IReadOnlyList<OptionIssue> Warnings,
-    IReadOnlyDictionary<string, ConfigOrigin> OriginByPath);
+    IReadOnlyDictionary<string, ConfigOrigin> OriginByPath)
+{
+    /// <summary>The file that was named on the command line; null for none.</summary>
+    public string? File { get; init; }
+}
 
 /// <summary>Reads the file and the environment into <see cref="WeirOptions"/> and finds everything that is wrong, at once.</summary>
 internal static class OptionsLoader
@@ -50,6 +54,7 @@ internal static class OptionsLoader
         }
 
         CheckDeadLetters(options, issues, origins);
+        CheckSecurity(options, issues, origins);
         CheckViews(options, issues);
         CheckDeadLetters(options, issues);
         CheckAdmin(options, issues, origins);
@@ -115,6 +120,29 @@ internal static class OptionsLoader
             {
                 var loser = otherNode.Origin.IsEnvironment ? path : other;
                 ((ConfigMap)root.Find("clickhouse")!).Remove(loser["clickhouse.".Length..]);
+            }
+        }
+    }
+
+    private static void CheckSecurity(WeirOptions options, OptionIssues issues, Dictionary<string, ConfigOrigin> origins)
+    {
+        var writer = options.Writer;
+        if (writer is { PasswordFile: not null, Password.Length: > 0 })
+        {
+            issues.Error(
+                "clickhouse.password_file", origins["clickhouse.password_file"], "is given together with clickhouse.password; allowed: one of the two");
+        }
+
+        if (writer is { TlsKeyFile: not null, TlsCertificateFile: null })
+        {
+            issues.Error("clickhouse.tls_key_file", origins["clickhouse.tls_key_file"], "is given without clickhouse.tls_certificate_file; give both");
+        }
+
+        foreach (var path in new[] { "clickhouse.tls_ca_file", "clickhouse.tls_certificate_file" })
+        {
+            if (origins.TryGetValue(path, out var origin) && !writer.Servers.Any(server => server.Scheme == Uri.UriSchemeHttps))
+            {
+                issues.Warn(path, origin, "has no effect: no server's address begins with https");
             }
         }
     }

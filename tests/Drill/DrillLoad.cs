@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Globalization;
+using Weir.Tests.EndToEnd;
+
+namespace Weir.Tests.Drill;
+
+/// <summary>Produces records of the present time without a pause, and looks how old the newest stored one of each partition is.</summary>
+internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int recordsPerMessage) : IAsyncDisposable
+{
+    private static readonly TimeSpan _produceEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _sampleEvery = TimeSpan.FromMilliseconds(250);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly List<TimeSpan> _producedAt = []; // Of each round; a round is one message for each partition.
+    private readonly List<(string? Step, double Seconds, int Unowned)> _samples = [];
+    private readonly Dictionary<int, long> _stored = []; // By partition. The sampler's.
+    private int _owned; // Partitions that had an owner at the last look.
+    private Task _producing = Task.CompletedTask;
+    private Task _sampling = Task.CompletedTask;
+    private int _marked;
+
+    /// <summary>Records produced.</summary>
+    internal long RecordCount { get; private set; }
+
+    /// <summary>Sum of their bytes, scaled by their sampling.</summary>
+    internal long ByteCount { get; private set; }
+
+    /// <summary>Begins.</summary>
+    /// <param name="workers">Those that run now.</param>
+    internal void Start(Func<List<WeirRun>> workers)
+    {
+        _producing = ProduceAsync();
+        _sampling = SampleAsync(workers);
+    }
+
+    /// <summary>Ends a step of the drill: the samples since the one before are its own.</summary>
+    internal void Mark(string step)
+    {
+        lock (_samples)
+        {
+            for (; _marked < _samples.Count; _marked++)
+            {
+                _samples[_marked] = _samples[_marked] with { Step = step };
+            }
+        }
+    }
+
+    /// <summary>Ends the load.</summary>
+    internal async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_producing, _sampling);
+    }
+
+    /// <summary>Prints what was seen, by step.</summary>
+    internal void Report(Action<string> write)
+    {
+        foreach (var step in _samples.Where(sample => sample.Step is not null).GroupBy(sample => sample.Step!))
+        {
+            var sorted = step.Select(sample => sample.Seconds).Order().ToList();
+            write(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{step.Key}: freshness of the stalest partition p50 {At(sorted, 0.5):0.0} s, p99 {At(sorted, 0.99):0.0} s; "
+                + $"partitions without an owner: at most {step.Max(sample => sample.Unowned)} at once, in {step.Count(sample => sample.Unowned > 0)} "
+                + $"of {sorted.Count} looks"));
+        }
+
+        write(string.Create(CultureInfo.InvariantCulture, $"{RecordCount} records in {_clock.Elapsed.TotalSeconds:0} s"));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _stop.Dispose();
+    }
+
+    private static double At(List<double> sorted, double share) => sorted[(int)Math.Min(sorted.Count - 1, sorted.Count * share)];
+
+    private async Task ProduceAsync()
+    {
+        using var timer = new PeriodicTimer(_produceEvery);
+        for (var round = 0; !_stop.IsCancellationRequested; round++)
+        {
+            var now = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+            var records = FlowFeed.Make("weir", round, partitionCount * recordsPerMessage).ConvertAll(record => record with { TimeSeconds = now, Bytes = record.Bytes % 1_000_000 });
+            bed.Produce("flows", partitionCount, FlowFeed.Messages("weir", records, recordsPerMessage));
+            RecordCount += records.Count;
+            ByteCount += records.Sum(record => (long)(record.Bytes * Math.Max(record.SamplingRate, 1)));
+            lock (_producedAt)
+            {
+                _producedAt.Add(_clock.Elapsed);
+            }
+
+            await WaitAsync(timer);
+        }
+    }
+
+    private async Task SampleAsync(Func<List<WeirRun>> workers)
+    {
+        using var timer = new PeriodicTimer(_sampleEvery);
+        while (!_stop.IsCancellationRequested)
+        {
+            var stored = await StoredAsync(workers());
+            var oldest = TimeSpan.Zero;
+            lock (_producedAt)
+            {
+                // Message n of a partition is of round n: the first that is not stored says how old the partition's rows are.
+                foreach (var offset in Enumerable.Range(0, partitionCount).Select(partition => (int)stored.GetValueOrDefault(partition)))
+                {
+                    var age = offset < _producedAt.Count ? _clock.Elapsed - _producedAt[offset] : TimeSpan.Zero;
+                    oldest = age > oldest ? age : oldest;
+                }
+            }
+
+            lock (_samples)
+            {
+                _samples.Add((null, oldest.TotalSeconds, partitionCount - _owned));
+            }
+
+            await WaitAsync(timer);
+        }
+    }
+
+    private async Task<Dictionary<int, long>> StoredAsync(List<WeirRun> workers)
+    {
+        var owned = new HashSet<int>();
+        foreach (var worker in workers)
+        {
+            try
+            {
+                foreach (var position in await worker.ListAsync("positions"))
+                {
+                    var partition = position.GetProperty("partition").GetInt32();
+                    owned.Add(partition);
+                    _stored[partition] = Math.Max(_stored.GetValueOrDefault(partition), position.GetProperty("stored_offset").GetInt64());
+                }
+            }
+            catch (Exception error) when (error is HttpRequestException or ObjectDisposedException or InvalidOperationException)
+            {
+                // It is on its way in or out: it owns nothing.
+            }
+        }
+
+        _owned = owned.Count;
+        return _stored;
+    }
+
+    private async Task WaitAsync(PeriodicTimer timer)
+    {
+        try
+        {
+            await timer.WaitForNextTickAsync(_stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The end of the load.
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using System.Globalization;
+using Weir.Tests.EndToEnd;
+using Weir.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Weir.Tests.Drill;
+
+/// <summary>
+/// A group under load grows from one worker to four, is rolled, loses one to kill -9, and shrinks to one again: nothing is lost or
+/// counted twice. What it costs in freshness is printed, and kept in docs/scaling.md.
+/// </summary>
+[Collection(RealPartsCollection.Name)]
+public sealed class ScaleDrillTests(ITestOutputHelper output)
+{
+    private const int PartitionCount = 8;
+    private const int RecordsPerMessage = 50;
+
+    [RealPartFact(RealPart.LocalRdkafka, RealPart.ClickHouseServer, RealPart.ZooKeeper)]
+    public async Task A_group_grows_rolls_loses_a_worker_and_shrinks_and_the_audit_is_exact()
+    {
+        await using var keeper = new ZooKeeperServer();
+        await keeper.StartAsync();
+        var server = ClickHouseServer.NewReplica(keeper.Port, "one");
+        try
+        {
+            await server.StartAsync();
+            using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
+            var config = bed.Configure(
+                $"url: {server.Url}, database: drill, retention: {{ 1s: off, 1m: off }}", [("flows", "weir")], more: "shutdown: { timeout: 30s }");
+            var workers = new List<WeirRun> { await bed.RunAsync(config) };
+            await using var load = new DrillLoad(bed, PartitionCount, RecordsPerMessage);
+            load.Start(() =>
+            {
+                lock (workers)
+                {
+                    return [.. workers];
+                }
+            });
+
+            await GrowAsync(bed, config, workers, 4);
+            load.Mark("1 → 4");
+            for (var round = 0; round < 4; round++)
+            {
+                // One after another: each is drained, and its successor has its share before the next one goes.
+                var leaving = workers[0];
+                Replace(workers, leaving, null);
+                await PipelineBed.AssertStopsAsync(leaving);
+                await GrowAsync(bed, config, workers, 4);
+            }
+
+            load.Mark("roll of 4");
+            var killed = workers[2];
+            Replace(workers, killed, null);
+            killed.Process.Signal("KILL");
+            await AssignedAsync(workers);
+            load.Mark("kill -9");
+            while (workers.Count > 1)
+            {
+                var leaving = workers[^1];
+                Replace(workers, leaving, null);
+                await PipelineBed.AssertStopsAsync(leaving);
+            }
+
+            await AssignedAsync(workers);
+            load.Mark("3 → 1");
+            await load.StopAsync();
+            await bed.StoredAsync(workers[0]);
+            await PipelineBed.AssertStopsAsync(workers[0]);
+
+            var audit = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "audit", "-c", config);
+            Assert.True(audit.Code == 0, audit.Output + audit.Error);
+            foreach (var view in FlowOracle.Views)
+            {
+                Assert.Equal(Text(load.RecordCount), await server.RunAsync($"SELECT sum(records) FROM drill.{view}"));
+                Assert.Equal(Text(load.ByteCount), await server.RunAsync($"SELECT sum(bytes) FROM drill.{view}"));
+            }
+
+            Assert.True(load.RecordCount > 0);
+            load.Report(output.WriteLine);
+        }
+        finally
+        {
+            await server.DisposeAsync();
+        }
+    }
+
+    private static async Task GrowAsync(PipelineBed bed, string config, List<WeirRun> workers, int count)
+    {
+        while (workers.Count < count)
+        {
+            Replace(workers, null, await bed.RunAsync(config));
+        }
+
+        await AssignedAsync(workers);
+    }
+
+    /// <summary>The list is read by the load's thread: it changes under its lock.</summary>
+    private static void Replace(List<WeirRun> workers, WeirRun? leaving, WeirRun? joining)
+    {
+        lock (workers)
+        {
+            if (leaving is not null)
+            {
+                workers.Remove(leaving);
+            }
+
+            if (joining is not null)
+            {
+                workers.Add(joining);
+            }
+        }
+    }
+
+    /// <summary>Every worker has its share, and all partitions have an owner.</summary>
+    private static Task AssignedAsync(List<WeirRun> workers) => Eventually.TrueAsync(
+        async () =>
+        {
+            var counts = await Task.WhenAll(workers.Select(async worker => (int)await worker.MetricAsync("weir_ingest_partitions")));
+            return counts.Sum() == PartitionCount && counts.All(count => count >= PartitionCount / workers.Count);
+        },
+        () => $"{PartitionCount} partitions are shared by {workers.Count} workers; the last one said\n{workers[^1].Process.ErrorText}",
+        TimeSpan.FromSeconds(120));
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}
