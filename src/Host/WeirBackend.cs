@@ -1,4 +1,3 @@
-using Weir.Core.Faults;
 using Weir.Core.Model;
 using Weir.Host.Audit;
 using Weir.Host.Commands;

@@ -47,13 +47,16 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly SystemTables? _tables;
     private readonly string _version;
     private readonly ConfigReloader? _reloader;
+    private readonly Func<string> _configuration;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
     private bool _isStopped;
     private bool _hasAdminFile;
 
-    private WeirHost(WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader)
+    private WeirHost(
+        WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader, Func<string> configuration)
     {
+        _configuration = configuration;
         _reloader = reloader;
         _options = options;
         _version = version;
@@ -139,10 +142,16 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <param name="logs">Makes the stages' loggers.</param>
     /// <param name="time">The process's clock.</param>
     /// <param name="reloader">Takes changed configurations; null where that cannot be.</param>
+    /// <param name="configuration">The configuration in force as text without secrets, for the page; null for the reloader's.</param>
     /// <exception cref="DllNotFoundException">A native library is missing; the message names its package.</exception>
     public static WeirHost Create(
-        WeirOptions options, string version, ILoggerFactory logs, TimeProvider time, ConfigReloader? reloader = null) =>
-        new(options, version, logs, time, reloader);
+        WeirOptions options,
+        string version,
+        ILoggerFactory logs,
+        TimeProvider time,
+        ConfigReloader? reloader = null,
+        Func<string>? configuration = null) =>
+        new(options, version, logs, time, reloader, configuration ?? (() => reloader?.Configuration ?? ""));
 
     /// <summary>Starts writer, aggregation, admin endpoint and source. Kafka and ClickHouse may be absent: they are waited for.</summary>
     /// <exception cref="IOException">The admin address cannot be had.</exception>
@@ -280,7 +289,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Positions = () => _source.Snapshot().Partitions,
         Writer = _writer.Snapshot,
         Sink = Sink.Description,
-        Configuration = _reloader?.Configuration ?? "",
+        Configuration = _configuration(),
         Time = _time,
         Query = _options.Writer.EmbeddedPath is null
             ? null

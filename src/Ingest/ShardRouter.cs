@@ -69,11 +69,10 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _rejects = rejects;
         _stopping = stopping;
         _hash = new RecordHash(schema);
-            *(ulong*)(row + _recordsMeterOffset) = 1;
-            if (!isHashed)
-            {
-                *(ulong*)row = _hash.Of(row, strings);
-            }
+        _losses = losses;
+        _agentOffset = schema.Tags.FirstOrDefault(slot => slot.Tag == StandardSchema.Exporter).OffsetBytes is > 0 and var offset
+            ? StreamSchema.HashBytes + offset
+            : -1;
         _recordBytes = schema.RecordBytes;
         _recordsMeterOffset = schema.RecordMetersOffset;
         _pastMaxMs = (long)options.PastMax.TotalMilliseconds;

@@ -37,7 +37,7 @@ internal sealed class DemoRun(DemoSettings settings, CommandContext context, Tim
         using var broker = EmbeddedBroker.Start(new Dictionary<string, int> { [Topic] = PartitionCount });
         var loaded = Configure(broker.Bootstrap);
         using var logs = WeirLogging.Create(loaded.Options.Log, context.HasColour);
-        await using var host = WeirHost.Create(loaded.Options, WeirProgram.Version, logs, time, OptionsPrinter.Print(loaded));
+        await using var host = WeirHost.Create(loaded.Options, WeirProgram.Version, logs, time, configuration: () => OptionsPrinter.Print(loaded));
         await host.StartAsync(stopping);
 
         var progress = new DemoProgress(context, settings.Seconds, time);
