@@ -86,6 +86,49 @@ public class StageQueueTests
         Assert.Equal([items[0], items[2], items[3], items[4], items[5]], Drain(queue));
     }
 
+    [Theory]
+    [InlineData(FullPolicy.Block)]
+    [InlineData(FullPolicy.Drop)]
+    [InlineData(FullPolicy.Overwrite)]
+    public void Each_reading_counts_to_the_chunk_what_the_consumer_has(FullPolicy policy)
+    {
+        var queue = new StageQueue<Item>("test", 0, policy, 1_000, 10, (_, _) => Assert.Fail("There is room."));
+        for (var number = 0; number < 100; number++)
+        {
+            Assert.True(queue.Enqueue(new Item(number, 10), 10));
+        }
+
+        for (var number = 0; number < 100; number++)
+        {
+            Assert.False(queue.IsEmpty);
+            Assert.True(queue.TryDequeue(TimeSpan.Zero, out var item, out _));
+            Assert.Equal(number, item.Number);
+            var reading = queue.Snapshot();
+            Assert.Equal((10L * (number + 1), 990L, 99), (reading.DequeuedCount, reading.Depth, reading.SlotsUsed));
+            Assert.True(queue.Enqueue(new Item(100 + number, 10), 10)); // The room is there at once.
+            AssertEquations(queue.Snapshot());
+        }
+
+        Assert.Equal(Enumerable.Range(100, 100), Drain(queue).Select(item => item.Number));
+        Assert.True(queue.IsEmpty);
+    }
+
+    [Fact]
+    public void Handing_chunks_over_allocates_nothing()
+    {
+        var queue = new StageQueue<Item>("test", 0, FullPolicy.Block, 10_000, 10);
+        var item = new Item(0, 10);
+        HandOver(queue, item);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        HandOver(queue, item);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        // The control: a new item each time.
+        before = GC.GetAllocatedBytesForCurrentThread();
+        HandOver(queue, new Item(1, 10));
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() > before);
+    }
+
     [Fact]
     public void A_full_queue_takes_markers_by_every_policy()
     {
@@ -252,6 +295,18 @@ public class StageQueueTests
         }
 
         return items;
+    }
+
+    private static void HandOver(StageQueue<Item> queue, Item item)
+    {
+        for (var number = 0; number < 300; number++)
+        {
+            Assert.True(queue.Enqueue(item, item.RecordCount));
+        }
+
+        while (queue.TryDequeue(TimeSpan.Zero, out _, out _))
+        {
+        }
     }
 
     private static Thread InThread(Action body)
