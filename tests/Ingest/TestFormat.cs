@@ -46,25 +46,32 @@ internal static class TestFormat
 
         public override void Decode(ReadOnlySpan<byte> payload, RecordSink sink)
         {
+            var rows = new RowBlock(sink, schema.RecordBytes);
+            Decode(payload, sink, ref rows);
+            rows.End();
+        }
+
+        private void Decode(ReadOnlySpan<byte> payload, RecordSink sink, ref RowBlock rows)
+        {
             if (payload.IsEmpty)
             {
-                sink.Reject(DecodeStatus.Empty, payload);
+                rows.Reject(DecodeStatus.Empty, payload);
                 return;
             }
 
             if (payload.Length % RecordBytes != 0)
             {
-                sink.Reject(DecodeStatus.Truncated, payload);
+                rows.Reject(DecodeStatus.Truncated, payload);
                 return;
             }
 
             for (; !payload.IsEmpty; payload = payload[RecordBytes..])
             {
-                Decode(payload[..RecordBytes], payload[0], sink);
+                Decode(payload[..RecordBytes], payload[0], sink, ref rows);
             }
         }
 
-        private void Decode(ReadOnlySpan<byte> record, byte kind, RecordSink sink)
+        private void Decode(ReadOnlySpan<byte> record, byte kind, RecordSink sink, ref RowBlock rows)
         {
             if (kind == Marker)
             {
@@ -72,13 +79,14 @@ internal static class TestFormat
                 return;
             }
 
-            var row = sink.Row;
+            rows.Clear();
+            var row = rows.Row;
             *(ulong*)(row + StreamSchema.HashBytes) = BinaryPrimitives.ReadUInt32LittleEndian(record[4..]);
             *(uint*)(row + _source + 12) = BinaryPrimitives.ReadUInt32LittleEndian(record[8..]);
             *(ushort*)(row + _port) = BinaryPrimitives.ReadUInt16LittleEndian(record[2..]);
             if (kind == Bad)
             {
-                sink.Reject(DecodeStatus.Malformed, record); // After it has begun to fill the row.
+                rows.Reject(DecodeStatus.Malformed, record); // After it has begun to fill the row.
                 return;
             }
 
@@ -90,7 +98,7 @@ internal static class TestFormat
                 GC.KeepAlive(new object());
             }
 
-            sink.Accept();
+            rows.Accept();
         }
 
         private static int OffsetOf(StreamSchema schema, string tag) =>

@@ -5,30 +5,41 @@ using Xunit;
 
 namespace Weir.Tests.Support;
 
-/// <summary>Takes what a decoder gives and keeps it. The row lies between canaries: a decoder that writes outside it is found out.</summary>
+/// <summary>Takes what a decoder gives and keeps it. The rows lie between canaries: a decoder that writes outside them is found out.</summary>
+/// <remarks>With room for more than one row, the room left changes from block to block, and all rows but the first are dirty.</remarks>
 internal sealed unsafe class RecordingSink : RecordSink, IDisposable
 {
     private const byte Canary = 0xa5;
     private const int CanaryBytes = 256;
+    private const byte Dirt = 0xee;
     private const int EvidenceBytesKept = 512;
 
     private readonly StreamSchema _schema;
     private readonly byte* _memory;
     private readonly bool _keeps;
+    private readonly int _rowsMax;
+    private readonly RecordHash _hash;
+    private int _blockCount;
 
     /// <param name="schema">The layout of the rows.</param>
     /// <param name="keeps">False to count only, for tests of allocations and speed.</param>
-    public RecordingSink(StreamSchema schema, bool keeps = true)
+    /// <param name="rowsMax">Most rows of a block.</param>
+    /// <param name="stringsMax">Texts of the dictionary.</param>
+    public RecordingSink(StreamSchema schema, bool keeps = true, int rowsMax = 1, int stringsMax = 100_000)
     {
         _schema = schema;
         _keeps = keeps;
-        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)(schema.RecordBytes + (2 * CanaryBytes)), 64);
+        _rowsMax = rowsMax;
+        _hash = new RecordHash(schema);
+        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)((schema.RecordBytes * rowsMax) + (2 * CanaryBytes)), 64);
         Guard(0).Fill(Canary);
-        Guard(CanaryBytes + schema.RecordBytes).Fill(Canary);
-        Row = _memory + CanaryBytes;
-        RowSpan.Clear();
-        Strings = new StringDictionary(100_000);
+        Guard(CanaryBytes + (schema.RecordBytes * rowsMax)).Fill(Canary);
+        Strings = new StringDictionary(stringsMax);
+        Begin();
     }
+
+    /// <summary>Hashes of the tag sets, as the sink finds them.</summary>
+    public List<ulong> Hashes { get; } = [];
 
     public List<byte[]> Rows { get; } = [];
 
@@ -46,23 +57,65 @@ internal sealed unsafe class RecordingSink : RecordSink, IDisposable
 
     private Span<byte> RowSpan => new(Row, _schema.RecordBytes);
 
+    /// <summary>Begins with another dictionary, as after a cut.</summary>
+    public void NextCut() => Strings = new StringDictionary(100_000);
+
     /// <summary>Makes the row all zeros, as after a chunk change.</summary>
     public override void Accept()
     {
-        AcceptedCount++;
-        Check();
-        if (_keeps)
+        if (*(ulong*)Row != 0)
         {
-            Rows.Add(RowSpan.ToArray());
-        }
-        else
-        {
-            foreach (var word in MemoryMarshal.Cast<byte, ulong>(RowSpan))
-            {
-                Checksum = ((Checksum << 5) | (Checksum >> 59)) ^ word;
-            }
+            throw new InvalidOperationException("The decoder has written outside of its part of the row.");
         }
 
+        AcceptRows(1, isHashed: false);
+    }
+
+    public override void AcceptRows(int count, bool isHashed)
+    {
+        Check();
+        if (count < 1 || count > RowCapacity)
+        {
+            throw new InvalidOperationException($"{count} rows in a room for {RowCapacity}.");
+        }
+
+        for (var index = 0; index < count; index++)
+        {
+            var row = Row + (index * _schema.RecordBytes);
+            var hash = _hash.Of(row, Strings);
+            if (isHashed && *(ulong*)row != hash)
+            {
+                throw new InvalidOperationException($"The decoder's hash is {*(ulong*)row:x16}, not {hash:x16}.");
+            }
+
+            *(ulong*)row = 0;
+            Keep(new ReadOnlySpan<byte>(row, _schema.RecordBytes), hash);
+        }
+
+        AcceptedCount += count;
+        Begin();
+    }
+
+    private void Keep(ReadOnlySpan<byte> row, ulong hash)
+    {
+        if (_keeps)
+        {
+            Rows.Add(row.ToArray());
+            Hashes.Add(hash);
+            return;
+        }
+
+        foreach (var word in MemoryMarshal.Cast<byte, ulong>(row))
+        {
+            Checksum = ((Checksum << 5) | (Checksum >> 59)) ^ word;
+        }
+    }
+
+    private void Begin()
+    {
+        RowCapacity = 1 + (_blockCount++ * 5 % _rowsMax);
+        Row = _memory + CanaryBytes + ((_rowsMax - RowCapacity) * _schema.RecordBytes); // So that the canary comes behind the last one.
+        new Span<byte>(_memory + CanaryBytes, _rowsMax * _schema.RecordBytes).Fill(Dirt);
         RowSpan.Clear();
     }
 
@@ -149,8 +202,9 @@ internal sealed unsafe class RecordingSink : RecordSink, IDisposable
 
     private void Check()
     {
-        if (Guard(0).ContainsAnyExcept(Canary) || Guard(CanaryBytes + _schema.RecordBytes).ContainsAnyExcept(Canary)
-            || *(ulong*)Row != 0)
+        var before = new ReadOnlySpan<byte>(_memory + CanaryBytes, (_rowsMax - RowCapacity) * _schema.RecordBytes);
+        if (Guard(0).ContainsAnyExcept(Canary) || Guard(CanaryBytes + (_schema.RecordBytes * _rowsMax)).ContainsAnyExcept(Canary)
+            || before.ContainsAnyExcept(Dirt))
         {
             throw new InvalidOperationException("The decoder has written outside of its part of the row.");
         }

@@ -26,13 +26,43 @@ internal static class FlowSamples
     public static StreamSchema Schema(IReadOnlyList<TagDefinition> tags, IReadOnlyList<MeterDefinition> meters) =>
         StreamSchema.Compile([new ViewDefinition("test", 1, tags, meters, [.. tags.Select(tag => tag.Name)])]);
 
-    /// <summary>Decodes one message with every tag and meter in the schema.</summary>
+    /// <summary>
+    /// Decodes one message with every tag and meter in the schema: row by row, and again, by a decoder that has seen it, in blocks
+    /// and with readable memory behind it. Both must give the same.
+    /// </summary>
     public static RecordingSink Decode(string format, ReadOnlySpan<byte> payload)
     {
+        var decoder = FlowFormats.Create(format, Everything);
         var sink = new RecordingSink(Everything);
-        FlowFormats.Create(format, Everything).Decode(payload, sink);
+        decoder.Decode(payload, sink);
         sink.CheckClean();
+        for (var round = 0; round < 2; round++)
+        {
+            using var blocks = new RecordingSink(Everything, rowsMax: 7);
+            decoder.Decode(payload, blocks);
+            blocks.CheckClean();
+            AssertSame(sink, blocks);
+        }
+
         return sink;
+    }
+
+    /// <summary>Fails unless two sinks have got the same.</summary>
+    public static void AssertSame(RecordingSink expected, RecordingSink actual)
+    {
+        Assert.Equal(
+            (expected.AcceptedCount, expected.RejectedCount, expected.EvidenceBytes, expected.MarkerCount, expected.SamplingUnknownCount),
+            (actual.AcceptedCount, actual.RejectedCount, actual.EvidenceBytes, actual.MarkerCount, actual.SamplingUnknownCount));
+        Assert.Equal(expected.Rejects, actual.Rejects);
+        Assert.Equal(expected.Evidence, actual.Evidence);
+        Assert.Equal(expected.Hashes, actual.Hashes);
+        for (var index = 0; index < expected.Rows.Count; index++)
+        {
+            if (!expected.Rows[index].AsSpan().SequenceEqual(actual.Rows[index]))
+            {
+                Assert.Equal(expected.Describe(index), actual.Describe(index));
+            }
+        }
     }
 
     public static RecordingSink Decode(string format, string payload) => Decode(format, Encoding.UTF8.GetBytes(payload));
