@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Weir.Bench.Flows;
 using Weir.Bench.Measure;
 
@@ -6,7 +7,7 @@ namespace Weir.Bench.Lines;
 /// <summary>What all lines of a run share.</summary>
 /// <param name="Plan">How long to measure.</param>
 /// <param name="Log">Gets what is being done.</param>
-internal sealed record BenchContext(RoundPlan Plan, Action<string> Log)
+internal sealed partial record BenchContext(RoundPlan Plan, Action<string> Log)
 {
     /// <summary>
     /// Flows of a cut of 100,000 series: with zipf 1.1 they fold about 15 into each row of the two views, as in facts/PERFORMANCE.md.
@@ -37,5 +38,10 @@ internal sealed record BenchContext(RoundPlan Plan, Action<string> Log)
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // Gives the memory back to the system.
+        _ = TrimNativeHeap(0);
     }
+
+    /// <summary>The C library keeps freed memory; what is resident later should be what is used.</summary>
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int TrimNativeHeap(nuint keptBytes);
 }

@@ -14,46 +14,48 @@ namespace Weir.Bench.Lines;
 /// </remarks>
 internal static class ClickHouseLines
 {
-    /// <summary>The lines on a server of 2018.</summary>
-    public static LineGroup Server { get; } = new(
-        ["vs.clickhouse.100k", "vs.clickhouse-raw", "vs.clickhouse.1m"],
-        "CPU of raw rows -> Null (or MergeTree) and 2 views / (Weir + server), clickhouse-server 18.16.1; 1 M flows",
-        RunServer);
+    /// <summary>A group for each line: on a server of 2018, and in the embedded engine.</summary>
+    public static IReadOnlyList<LineGroup> Groups { get; } =
+    [
+        Server("vs.clickhouse.100k", 100_000, keepsRaw: false, LineTarget.AtLeast(3.5, 6)),
+        Server("vs.clickhouse-raw", 100_000, keepsRaw: true, LineTarget.AtLeast(8, 14)),
+        Embedded("vs.clickhouse.embedded.100k", 100_000),
+        Server("vs.clickhouse.1m", 1_000_000, keepsRaw: false, LineTarget.AtLeast(3, 5)),
+        Embedded("vs.clickhouse.embedded.1m", 1_000_000),
+    ];
 
-    /// <summary>The same in the embedded engine.</summary>
-    public static LineGroup Embedded { get; } = new(
-        ["vs.clickhouse.embedded.100k", "vs.clickhouse.embedded.1m"],
-        "the same in the embedded ClickHouse 26.7, all of one process",
-        RunEmbedded);
+    private static LineGroup Server(string id, int seriesCount, bool keepsRaw, LineTarget target) => new(
+        [id],
+        $"CPU of raw rows -> {(keepsRaw ? "MergeTree" : "Null")} and 2 views / (Weir + server), clickhouse-server 18.16.1, {seriesCount:N0} series; 1 M flows",
+        context => RunServer(context, id, seriesCount, keepsRaw, target));
 
-    private static IEnumerable<LineResult> RunServer(BenchContext context)
+    private static LineGroup Embedded(string id, int seriesCount) => new(
+        [id], $"the same in the embedded ClickHouse 26.7, {seriesCount:N0} series, all in one process", context => RunEmbedded(context, id, seriesCount));
+
+    private static IEnumerable<LineResult> RunServer(BenchContext context, string id, int seriesCount, bool keepsRaw, LineTarget target)
     {
-        context.Log("vs.clickhouse");
+        context.Log(id);
         using var server = PrivateServer.TryStart(out var reason);
         if (server is null)
         {
-            foreach (var id in Server.Ids)
-            {
-                yield return new LineResult(id, "raw rows into ClickHouse / Weir", "CPU s/1M") { Skipped = reason, Target = TargetOf(id) };
-            }
-
+            yield return new LineResult(id, "raw rows into ClickHouse / Weir", "CPU s/1M") { Skipped = reason, Target = target };
             yield break;
         }
 
-        foreach (var (id, seriesCount, keepsRaw) in ((string, int, bool)[])
-            [("vs.clickhouse.100k", 100_000, false), ("vs.clickhouse-raw", 100_000, true), ("vs.clickhouse.1m", 1_000_000, false)])
-        {
-            context.Log(id);
-            using var engine = new ServerEngine(server);
-            yield return Compare(
-                context, id, "18.16.1", engine, context.PathFlows(seriesCount), keepsRaw, context.Plan.IsQuick ? 1 : context.Plan.RoundCount);
-        }
-
+        using var engine = new ServerEngine(server);
+        var roundCount = context.Plan.IsQuick ? 1 : context.Plan.RoundCount;
+        yield return Compare(context, id, "18.16.1", engine, context.PathFlows(seriesCount), keepsRaw, roundCount) with { Target = target };
         context.Forget();
     }
 
-    private static IEnumerable<LineResult> RunEmbedded(BenchContext context)
+    private static IEnumerable<LineResult> RunEmbedded(BenchContext context, string id, int seriesCount)
     {
+        if (context.Plan.IsQuick && seriesCount > 100_000)
+        {
+            yield break;
+        }
+
+        context.Log(id);
         EmbeddedEngine? engine = null;
         string? reason = null;
         try
@@ -65,15 +67,13 @@ internal static class ClickHouseLines
             reason = missing.Message;
         }
 
-        foreach (var (id, seriesCount) in ((string, int)[])[("vs.clickhouse.embedded.100k", 100_000), ("vs.clickhouse.embedded.1m", 1_000_000)])
+        using (engine)
         {
-            context.Log(id);
             yield return engine is null
                 ? new LineResult(id, "raw rows into the embedded ClickHouse / Weir", "CPU s/1M") { Skipped = reason }
                 : Compare(context, id, "26.7, embedded", engine, context.PathFlows(seriesCount), keepsRaw: false, context.Plan.IsQuick ? 1 : 3);
         }
 
-        engine?.Dispose();
         context.Forget();
     }
 
@@ -109,18 +109,9 @@ internal static class ClickHouseLines
             Ours = Rounds.Median(ours),
             Peer = Rounds.Median(peers),
             Ratio = Rounds.Median(ratios),
-            Target = TargetOf(id),
             Note = $"CPU seconds for 1 M flows, all processes, until merges rest; sums of both are equal. {flows.Count:N0} flows; {ratios.Count} rounds.",
         };
     }
-
-    private static LineTarget? TargetOf(string id) => id switch
-    {
-        "vs.clickhouse.100k" => LineTarget.AtLeast(3.5, 6),
-        "vs.clickhouse.1m" => LineTarget.AtLeast(3, 5),
-        "vs.clickhouse-raw" => LineTarget.AtLeast(8, 14),
-        _ => null,
-    };
 
     private static Action PreparePeer(ClickHouseEngine engine, List<byte[]> blocks, bool keepsRaw)
     {

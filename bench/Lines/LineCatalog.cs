@@ -15,9 +15,10 @@ internal static class LineCatalog
         PathLines.Group,
         TwoCoreLine.Group,
         PathLines.Group1m,
-        ClickHouseLines.Server,
-        ClickHouseLines.Embedded,
-        ProcessLines.Group,
+        .. ClickHouseLines.Groups,
+        .. ProcessLines.Groups,
         MemoryLines.Group,
+        FloorLines.Group,
+        FloorLines.Consume,
     ];
 }

@@ -43,6 +43,9 @@ internal sealed class Feeder : IDisposable
     /// <summary>Records that the broker has taken.</summary>
     public long SentCount { get; private set; }
 
+    /// <summary>Messages that they lie in.</summary>
+    public long SentMessageCount { get; private set; }
+
     /// <summary>Bytes that it has taken, as stored.</summary>
     public long SentBytes { get; private set; }
 
@@ -79,6 +82,7 @@ internal sealed class Feeder : IDisposable
                 _ahead[partition].Enqueue((offset + batch.MessageCount, batch.Bytes.Length));
                 _aheadBytes[partition] += batch.Bytes.Length;
                 SentCount += batch.RecordCount;
+                SentMessageCount += batch.MessageCount;
                 SentBytes += batch.Bytes.Length;
                 _nextBatch = (_nextBatch + 1) % _batches.Count;
                 batch = _batches[_nextBatch];

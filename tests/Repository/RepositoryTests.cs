@@ -59,7 +59,7 @@ public sealed partial class RepositoryTests
     [Fact]
     public void Commands_at_the_root_are_executable_shell_scripts()
     {
-        foreach (string command in (string[])["demo", "test", "weir", "weir-loadgen", ".ci/run", "scripts/setup.sh", "scripts/build.sh"])
+        foreach (string command in (string[])["demo", "test", "weir", "weir-bench", "weir-loadgen", ".ci/run", "scripts/setup.sh", "scripts/build.sh"])
         {
             string path = RepositoryPaths.Of(command);
             AgentProcess.Run("test", "-x", path);
