@@ -6,6 +6,8 @@ using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
 using Weir.Host.Diagnosis;
+using Weir.Host.Profiling;
+using Weir.Host.Taps;
 using Weir.Host.Telemetry;
 using Weir.Ingest;
 using Weir.Writer;
@@ -259,6 +261,8 @@ internal sealed class WeirHost : IAsyncDisposable
         Queues = Queues,
         Health = Health,
         Diagnose = () => _diagnosis.Report,
+        Tap = new TapEndpoint(Schema, [.. _workers.Select(worker => worker.Probe)], () => _source.Snapshot().Rejects, _time),
+        Profile = new ProfileEndpoint(_time),
         Account = () => _writer.Snapshot().Stored,
         Positions = () => _source.Snapshot().Partitions,
         Query = _options.Writer.EmbeddedPath is null

@@ -64,6 +64,12 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/queues", Queues);
         _app.MapGet("/positions", Positions);
         _app.MapGet("/diagnose", Diagnose);
+        if (sources is { Tap: { } tap, Profile: { } profile })
+        {
+            _app.MapGet("/tap", tap.AnswerAsync);
+            _app.MapGet("/profile", profile.AnswerAsync);
+        }
+
         _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
         _app.UseEndpoints(_ => { });
         Url = new Uri($"http://{options.Listen}/");

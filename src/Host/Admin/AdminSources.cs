@@ -26,6 +26,12 @@ internal sealed record AdminSources
     /// <summary>What is wrong now.</summary>
     public Func<Diagnosis.DiagnosisReport>? Diagnose { get; init; }
 
+    /// <summary>Shows live records.</summary>
+    public Taps.TapEndpoint? Tap { get; init; }
+
+    /// <summary>Records events of the runtime.</summary>
+    public Profiling.ProfileEndpoint? Profile { get; init; }
+
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }
 }
