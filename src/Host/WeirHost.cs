@@ -46,6 +46,7 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly AdminServer _admin;
     private readonly DiagnosisEngine _diagnosis;
     private readonly SystemTables? _tables;
+    private IDisposable? _traces;
     private readonly string _version;
     private readonly TaskCompletionSource<string> _faulted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isStarted;
@@ -160,6 +161,7 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         _source.Start();
+        _traces = TraceExport.Start(_options.Telemetry, _version);
         _diagnosis.Start();
         _tables?.Start();
         WeirLog.Started(
@@ -218,6 +220,7 @@ internal sealed class WeirHost : IAsyncDisposable
     {
         await StopAsync();
         _diagnosis.Dispose();
+        _traces?.Dispose();
         if (_tables is not null)
         {
             await _tables.DisposeAsync();
@@ -260,6 +263,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Metrics = [new ProcessMetrics(_version, Budget, Queues), _source, .. _workers, _writer, new EngineMetrics(_diagnosis, _tables)],
         Queues = Queues,
         Health = Health,
+        SlowCuts = () => _writer.Snapshot().SlowCuts,
         Diagnose = () => _diagnosis.Report,
         Tap = new TapEndpoint(Schema, [.. _workers.Select(worker => worker.Probe)], () => _source.Snapshot().Rejects, _time),
         Profile = new ProfileEndpoint(_time),

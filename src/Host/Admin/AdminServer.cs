@@ -63,6 +63,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/metrics", Metrics);
         _app.MapGet("/queues", Queues);
         _app.MapGet("/positions", Positions);
+        _app.MapGet("/slow-cuts", SlowCuts);
         _app.MapGet("/diagnose", Diagnose);
         if (sources is { Tap: { } tap, Profile: { } profile })
         {
@@ -170,6 +171,9 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Positions(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition)).ToList());
+
+    private Task SlowCuts(HttpContext http) =>
+        WriteJsonAsync(http, HttpStatusCode.OK, _sources.SlowCuts().Select(trace => new SlowCutReading(trace)).ToList());
 
     private Task Diagnose(HttpContext http)
     {

@@ -23,6 +23,9 @@ internal sealed record AdminSources
     /// <summary>The partitions that are assigned, with their positions.</summary>
     public required Func<IReadOnlyList<PartitionSnapshot>> Positions { get; init; }
 
+    /// <summary>The slowest cuts of the last hour.</summary>
+    public Func<IReadOnlyList<CutTrace>> SlowCuts { get; init; } = () => [];
+
     /// <summary>What is wrong now.</summary>
     public Func<Diagnosis.DiagnosisReport>? Diagnose { get; init; }
 
