@@ -6,7 +6,9 @@ using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
 using Weir.Host.Diagnosis;
+using Weir.Host.Profiling;
 using Weir.Host.Reload;
+using Weir.Host.Taps;
 using Weir.Host.Telemetry;
 using Weir.Ingest;
 using Weir.Writer;
@@ -45,6 +47,7 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly AdminServer _admin;
     private readonly DiagnosisEngine _diagnosis;
     private readonly SystemTables? _tables;
+    private IDisposable? _traces;
     private readonly string _version;
     private readonly ConfigReloader? _reloader;
     private readonly Func<string> _configuration;
@@ -175,6 +178,7 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         _source.Start();
+        _traces = TraceExport.Start(_options.Telemetry, _version);
         _diagnosis.Start();
         _tables?.Start();
         WeirLog.Started(
@@ -233,6 +237,7 @@ internal sealed class WeirHost : IAsyncDisposable
     {
         await StopAsync();
         _diagnosis.Dispose();
+        _traces?.Dispose();
         if (_tables is not null)
         {
             await _tables.DisposeAsync();
@@ -283,7 +288,10 @@ internal sealed class WeirHost : IAsyncDisposable
         ],
         Queues = Queues,
         Health = Health,
+        SlowCuts = () => _writer.Snapshot().SlowCuts,
         Diagnose = () => _diagnosis.Report,
+        Tap = new TapEndpoint(Schema, [.. _workers.Select(worker => worker.Probe)], () => _source.Snapshot().Rejects, _time),
+        Profile = new ProfileEndpoint(_time),
         Account = () => _writer.Snapshot().Stored,
         Reload = _reloader is null ? null : cancel => _reloader.ReloadAsync("weir reload", cancel),
         Positions = () => _source.Snapshot().Partitions,

@@ -14,6 +14,9 @@ public sealed record RejectSample(
 {
     /// <summary>Most bytes that are kept of a rejected record.</summary>
     public const int EvidenceBytesMax = 256;
+
+    /// <summary>Its place among all that were rejected, from 0.</summary>
+    public long Number { get; init; }
 }
 
 /// <summary>The last few rejected records of all workers.</summary>
@@ -53,7 +56,10 @@ internal sealed class RejectRing
                 ref var slot = ref _slots[number % SampleCount];
                 var kept = slot.Bytes.AsSpan(0, Math.Min(slot.EvidenceBytes, RejectSample.EvidenceBytesMax)).ToArray();
                 samples.Add(new RejectSample(
-                    slot.Partition.Topic, slot.Partition.Partition, slot.Offset, slot.Status, slot.EvidenceBytes, kept));
+                    slot.Partition.Topic, slot.Partition.Partition, slot.Offset, slot.Status, slot.EvidenceBytes, kept)
+                {
+                    Number = number,
+                });
             }
 
             return samples;

@@ -42,6 +42,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     private readonly BlockInserter _inserter;
     private readonly LedgerStore _ledger;
     private readonly LedgerRows _ledgerRows;
+    private readonly CutTraces _traces = new();
     private readonly List<AccountedCut> _accounted = []; // Stored or abandoned, in order; their ledger rows wait.
     private readonly HashSet<int> _prepared = []; // Servers whose tables are right.
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -132,7 +133,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     }
 
     /// <summary>One consistent reading of the counters. Any thread.</summary>
-    public WriterSnapshot Snapshot() => _counters.Snapshot(_cuts.Snapshot().SlotsUsed) with { ResolveFailedCount = _sink.ResolveFailedCount };
+    public WriterSnapshot Snapshot() => _counters.Snapshot(_cuts.Snapshot().SlotsUsed) with { ResolveFailedCount = _sink.ResolveFailedCount, SlowCuts = _traces.Slowest() };
 
     /// <summary>
     /// Asks the ledger whether a range is stored, trying until there is an answer: how an owner treats a plan whose blocks it cannot
@@ -247,6 +248,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     private void Build(Cut cut)
     {
         BuiltCut built;
+        var foldedAt = _time.GetUtcNow();
         try
         {
             built = _build(cut);
@@ -257,6 +259,8 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             throw;
         }
 
+        built.FoldedAt = foldedAt;
+        built.BuiltAt = _time.GetUtcNow();
         _counters.CutBuilt(built.BytesHeld);
         try
         {
@@ -292,6 +296,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     {
         var cut = built.Cut;
         bool isStored;
+        DateTimeOffset plannedAt;
         try
         {
             if (!cut.WhenPlanned.IsCompleted)
@@ -301,6 +306,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
                 await cut.WhenPlanned.WaitAsync(cancel).ConfigureAwait(false);
             }
 
+            plannedAt = _time.GetUtcNow();
             isStored = !cut.IsAbandoned && await _inserter.InsertAsync(built, cancel).ConfigureAwait(false);
         }
         catch
@@ -313,7 +319,7 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
             End(built);
         }
 
-        _accounted.Add(new AccountedCut(cut, built.Account, isStored));
+        _accounted.Add(new AccountedCut(cut, built.Account, isStored, TraceOf(built, plannedAt)));
         if (_built.Count == 0 || _accounted.Count >= LedgerCutsMax)
         {
             await FlushLedgerAsync(cancel).ConfigureAwait(false);
@@ -339,13 +345,24 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         {
             if (accounted.IsStored)
             {
-                _counters.CutStored(accounted.Cut, accounted.Account, _time.GetUtcNow());
+                var now = _time.GetUtcNow();
+                _counters.CutStored(accounted.Cut, accounted.Account, now);
+                _traces.Add(accounted.Trace with { StoredAt = now });
             }
 
             _stored(accounted.Cut);
         }
 
         _accounted.Clear();
+    }
+
+    private CutTrace TraceOf(BuiltCut built, DateTimeOffset plannedAt)
+    {
+        var cut = built.Cut;
+        var now = _time.GetUtcNow();
+        return new CutTrace(
+            cut.Partition, cut.FromOffset, cut.ToOffset, cut.ReadCount, built.Blocks.Sum(block => (long)block.RowCount), built.Blocks.Count,
+            cut.ClosedAt, built.FoldedAt, built.BuiltAt, plannedAt, now, now);
     }
 
     private void End(BuiltCut built)
@@ -428,5 +445,5 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     }
 
     /// <summary>A cut whose blocks have met their end and whose ledger rows wait.</summary>
-    private readonly record struct AccountedCut(Cut Cut, BlockAccount Account, bool IsStored);
+    private readonly record struct AccountedCut(Cut Cut, BlockAccount Account, bool IsStored, CutTrace Trace);
 }

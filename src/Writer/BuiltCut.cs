@@ -29,6 +29,12 @@ public sealed class BuiltCut : IDisposable
     /// <summary>The blocks, views in the schema's order, parts in theirs; none for a cut without folded records.</summary>
     public IReadOnlyList<Block> Blocks { get; }
 
+    /// <summary>When the builder began with it.</summary>
+    public DateTimeOffset FoldedAt { get; internal set; }
+
+    /// <summary>When its blocks were made.</summary>
+    public DateTimeOffset BuiltAt { get; internal set; }
+
     /// <summary>Bytes that the memory budget is charged with until <see cref="Dispose"/>.</summary>
     public long BytesHeld { get; }
 

@@ -100,6 +100,9 @@ public sealed record WriterSnapshot(
     /// <summary>Rows of a block.</summary>
     public HistogramSnapshot? BlockRows { get; init; }
 
+    /// <summary>The slowest cuts of the last hour, the slowest first.</summary>
+    public IReadOnlyList<CutTrace> SlowCuts { get; init; } = [];
+
     /// <summary>Rows stored, of all views.</summary>
     public long RowCount => Views.Sum(view => view.RowCount);
 

@@ -33,6 +33,33 @@ public class PrometheusTextTests
     }
 
     [Fact]
+    public void Histograms_are_cumulative_and_end_with_sum_and_count()
+    {
+        var histogram = new LogHistogram(0.001, 10, 3);
+        histogram.Add(0.0005);
+        histogram.Add(0.05);
+        histogram.Add(7);
+        var text = new PrometheusText();
+
+        text.Read(new MetricDefinition("weir_time_seconds", MetricKind.Histogram, "Times.", "sink"), histogram.Snapshot(), "a");
+
+        Assert.Equal(
+            """
+            # HELP weir_time_seconds Times.
+            # TYPE weir_time_seconds histogram
+            weir_time_seconds_bucket{sink="a",le="0.001"} 1
+            weir_time_seconds_bucket{sink="a",le="0.01"} 1
+            weir_time_seconds_bucket{sink="a",le="0.1"} 2
+            weir_time_seconds_bucket{sink="a",le="+Inf"} 3
+            weir_time_seconds_sum{sink="a"} 7.0505
+            weir_time_seconds_count{sink="a"} 3
+
+            """,
+            text.ToString());
+        Assert.Equal(0.1, histogram.Snapshot().Quantile(0.5));
+    }
+
+    [Fact]
     public void Label_values_are_escaped()
     {
         var text = new PrometheusText();

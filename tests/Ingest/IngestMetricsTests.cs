@@ -20,10 +20,13 @@ public sealed class IngestMetricsTests
             AbandonedCount: 6,
             CommitErrorCount: 7,
             ConsumeErrorCount: 8,
-            RebalanceCount: 9);
+            RebalanceCount: 9)
+        {
+            Client = new ClientStatistics([new BrokerStatistics("a:1", true, TimeSpan.FromMilliseconds(20), 1, 2, 3)], "up", "steady", 1, 77),
+        };
         var reader = new ListReader();
 
-        IngestMetrics.Collect(reader, snapshot, [TimeSpan.FromSeconds(1.5)]);
+        IngestMetrics.Collect(reader, snapshot, [TimeSpan.FromSeconds(1.5)], DateTimeOffset.UnixEpoch);
 
         var names = WeirMeter.All.Where(metric => metric.Name.StartsWith("weir_ingest_", StringComparison.Ordinal)).Select(metric => metric.Name);
         Assert.Equal(names.Order(), reader.Values.Keys.Select(key => key.Split(' ')[0]).Distinct().Order());
@@ -31,6 +34,7 @@ public sealed class IngestMetricsTests
         Assert.Equal(30, reader.Values["weir_ingest_lag_messages flows"]);
         Assert.Equal(20, reader.Values["weir_ingest_uncommitted_messages flows"]);
         Assert.Equal(1.5, reader.Values["weir_ingest_memory_pause_seconds_total 0"]);
+        Assert.Equal(0.02, reader.Values["weir_ingest_broker_round_trip_seconds"]);
         Assert.Equal(6, reader.Values["weir_ingest_abandoned_records_total"]);
     }
 

@@ -39,6 +39,9 @@ internal sealed class ProgramProcess : IDisposable
     /// <summary>All of <see cref="ErrorLines"/>, for messages of failed tests.</summary>
     public string ErrorText => string.Join('\n', ErrorLines);
 
+    /// <summary>Number of the process.</summary>
+    public int Id => _process.Id;
+
     /// <summary>True when the process has ended.</summary>
     public bool HasExited => _process.HasExited;
 

@@ -193,5 +193,11 @@ public sealed class BlockWriterTests(ClickHouseServer server) : IClassFixture<Cl
             Assert.Equal(metric.Labels.Length, labelValues.Length);
             Metrics.Add(metric);
         }
+
+        public override void Read(MetricDefinition metric, HistogramSnapshot histogram, params ReadOnlySpan<string> labelValues)
+        {
+            Assert.True(histogram.Count > 0, $"{metric.Name} has no value.");
+            Metrics.Add(metric);
+        }
     }
 }

@@ -66,7 +66,14 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.MapGet("/metrics", Metrics);
         _app.MapGet("/queues", Queues);
         _app.MapGet("/positions", Positions);
+        _app.MapGet("/slow-cuts", SlowCuts);
         _app.MapGet("/diagnose", Diagnose);
+        if (sources is { Tap: { } tap, Profile: { } profile })
+        {
+            _app.MapGet("/tap", tap.AnswerAsync);
+            _app.MapGet("/profile", profile.AnswerAsync);
+        }
+
         _app.MapMethods("/query", ["GET", "POST"], new QueryEndpoint(options, sources.Query).AnswerAsync);
         _app.MapPost("/reload", new Reload.ReloadEndpoint(sources.Reload).AnswerAsync);
         _app.UseEndpoints(_ => { });
@@ -176,6 +183,9 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private Task Positions(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition)).ToList());
+
+    private Task SlowCuts(HttpContext http) =>
+        WriteJsonAsync(http, HttpStatusCode.OK, _sources.SlowCuts().Select(trace => new SlowCutReading(trace)).ToList());
 
     private Task Diagnose(HttpContext http)
     {

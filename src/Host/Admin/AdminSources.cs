@@ -24,6 +24,9 @@ internal sealed record AdminSources
     /// <summary>The partitions that are assigned, with their positions.</summary>
     public required Func<IReadOnlyList<PartitionSnapshot>> Positions { get; init; }
 
+    /// <summary>The slowest cuts of the last hour.</summary>
+    public Func<IReadOnlyList<CutTrace>> SlowCuts { get; init; } = () => [];
+
     /// <summary>What is wrong now.</summary>
     public Func<Diagnosis.DiagnosisReport>? Diagnose { get; init; }
 
@@ -38,6 +41,12 @@ internal sealed record AdminSources
 
     /// <summary>The configuration in force as text, secrets masked.</summary>
     public string Configuration { get; init; } = "";
+
+    /// <summary>Shows live records.</summary>
+    public Taps.TapEndpoint? Tap { get; init; }
+
+    /// <summary>Records events of the runtime.</summary>
+    public Profiling.ProfileEndpoint? Profile { get; init; }
 
     /// <summary>Answers SQL from the embedded store; null when the sink is a server, which answers for itself.</summary>
     public ReadOnlyQuery? Query { get; init; }

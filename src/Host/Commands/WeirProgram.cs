@@ -81,6 +81,8 @@ internal static class WeirProgram
             QueryCommand.Create(context, backend),
             AuditCommand.Create(context, backend),
             DiagnoseCommand.Create(context),
+            TapCommand.Create(context),
+            ProfileCommand.Create(context),
             DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
             ReloadCommand.Create(context),

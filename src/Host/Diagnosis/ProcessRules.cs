@@ -7,7 +7,7 @@ namespace Weir.Host.Diagnosis;
 internal static class ProcessRules
 {
     private const double ThrottledShareMin = 0.1;
-    private const double StarvedShareMin = 0.5;
+    private const double StarvedShareMin = 0.7;
     private const double GcShareMin = 0.1;
 
     /// <summary>Looks for them.</summary>

@@ -292,6 +292,12 @@ internal static class OptionSpecs
             options => options.Telemetry.TablesInterval,
             (options, value) => options with { Telemetry = options.Telemetry with { TablesInterval = value } });
         yield return Option(
+            "telemetry.traces_url",
+            OptionTypes.HttpAddress(),
+            "Address of an OpenTelemetry collector (OTLP over HTTP) that gets a span for each cut, with its steps. Not set: no traces.",
+            options => options.Telemetry.TracesUrl,
+            (options, value) => options with { Telemetry = options.Telemetry with { TracesUrl = value } });
+        yield return Option(
             "log.level",
             OptionTypes.Choice(
                 ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warn", LogLevel.Warning),
