@@ -22,6 +22,9 @@ internal sealed class WeirRun : IDisposable
     /// <summary>The process.</summary>
     public ProgramProcess Process { get; }
 
+    /// <summary>Its admin endpoint.</summary>
+    public Uri Url => _client.BaseAddress!;
+
     /// <summary>Starts it and waits until its admin endpoint is open.</summary>
     public static async Task<WeirRun> StartAsync(string directory, string configFile, IReadOnlyDictionary<string, string>? environment)
     {

@@ -39,6 +39,12 @@ public enum RealPart
     /// <summary><c>jq</c> and <c>awk</c>, the independent judges of JSON.</summary>
     Jq,
 
+    /// <summary>A Chromium that runs without a screen.</summary>
+    Chromium,
+
+    /// <summary>Debian's <c>prometheus</c>, with <c>promtool</c>.</summary>
+    Prometheus,
+
     /// <summary>
     /// The recorded data set beside the repository, <c>../shared/data/pmacct-flows.ndjson.zst</c>. It is no part of any installation:
     /// absent means skipped everywhere, in CI as well.
@@ -71,6 +77,8 @@ public static class RealParts
         RealPart.Tshark => FindProgram("tshark") is not null,
         RealPart.PacketCapture => FindProgram("tcpdump") is not null && Environment.IsPrivilegedProcess,
         RealPart.Jq => FindProgram("jq") is not null && FindProgram("awk") is not null && FindProgram("zstd") is not null,
+        RealPart.Chromium => FindProgram("chromium") is not null,
+        RealPart.Prometheus => FindProgram("prometheus") is not null && FindProgram("promtool") is not null,
         RealPart.SampleData => File.Exists(SampleDataFile),
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "Not a real part."),
     };

@@ -17,6 +17,7 @@ internal static class WeirProgram
           weir run -c weir.yaml                the pipeline; Ctrl-C stores what was read and stops
           weir query -c weir.yaml "SELECT time, sum(bytes) FROM service_1m GROUP BY time ORDER BY time"
           weir audit -c weir.yaml              is each record that was read in the sums once, or in a named loss
+          weir top -c weir.yaml                the running pipeline, live; a browser shows more at the admin address
 
         Without a Kafka or a ClickHouse at hand:
           weir broker --port-file broker.port --topic flows:4 &
@@ -82,6 +83,7 @@ internal static class WeirProgram
             DeadLettersCommand.Create(context),
             SchemaCommand.Create(context, backend),
             BrokerCommand.Create(context, backend),
+            TopCommand.Create(context),
             DemoCommand.Create(context, backend),
             DocsCommand.Create(context),
         };
