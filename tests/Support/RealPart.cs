@@ -48,6 +48,12 @@ public enum RealPart
     /// <summary>Debian's <c>nginx</c>, which ends TLS before a server that has none.</summary>
     Nginx,
 
+    /// <summary>A Chromium that runs without a screen.</summary>
+    Chromium,
+
+    /// <summary>Debian's <c>prometheus</c>, with <c>promtool</c>.</summary>
+    Prometheus,
+
     /// <summary>
     /// The recorded data set beside the repository, <c>../shared/data/pmacct-flows.ndjson.zst</c>. It is no part of any installation:
     /// absent means skipped everywhere, in CI as well.
@@ -83,6 +89,8 @@ public static class RealParts
         RealPart.Kubectl => FindProgram("kubectl") is not null,
         RealPart.KubernetesApi => FindProgram("node") is not null && Directory.Exists(RepositoryPaths.Of(".native", "kubernetes-api")),
         RealPart.Nginx => FindProgram("nginx") is not null,
+        RealPart.Chromium => FindProgram("chromium") is not null,
+        RealPart.Prometheus => FindProgram("prometheus") is not null && FindProgram("promtool") is not null,
         RealPart.SampleData => File.Exists(SampleDataFile),
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "Not a real part."),
     };

@@ -38,6 +38,7 @@ internal sealed class AdminServer : IAsyncDisposable
     private readonly AdminSources _sources;
     private readonly string _version;
     private readonly AdminToken _token;
+    private bool _isDisposed;
 
     /// <summary>Builds the endpoint; <see cref="StartAsync"/> opens it.</summary>
     /// <param name="options">Where it listens.</param>
@@ -105,6 +106,12 @@ internal sealed class AdminServer : IAsyncDisposable
     /// <summary>Closes the endpoint; requests that run have two seconds.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         await _page.StopAsync(); // First: its streams would last as long as their viewers.
         using var timeout = new CancellationTokenSource(_stopTimeout);
         await _app.StopAsync(timeout.Token);

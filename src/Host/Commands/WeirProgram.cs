@@ -18,6 +18,7 @@ internal static class WeirProgram
           weir query -c weir.yaml "SELECT time, sum(bytes) FROM service_1m GROUP BY time ORDER BY time"
           weir diagnose                        where the flow is held up or loses records, and which option to change
           weir audit -c weir.yaml              is each record that was read in the sums once, or in a named loss
+          weir top -c weir.yaml                the running pipeline, live; a browser shows more at the admin address
 
         Without a Kafka or a ClickHouse at hand:
           weir broker --port-file broker.port --topic flows:4 &
@@ -88,6 +89,7 @@ internal static class WeirProgram
             ReloadCommand.Create(context),
             RekeyCommand.Create(context),
             BrokerCommand.Create(context, backend),
+            TopCommand.Create(context),
             DemoCommand.Create(context, backend),
             DocsCommand.Create(context),
         };

@@ -55,6 +55,7 @@ async function fetchHistory() {
   if (!model.now) return;
   const since = model.times.at(-1) ?? 0;
   model.takeHistory(await fetchJson(`history?since=${since}`));
+  drawNow(); // The first samples are what rates are reckoned from until a minute of events is here.
   drawPast();
 }
 

@@ -53,8 +53,8 @@ export function describePath(model) {
 function broker(model) {
   const partitions = model.now.positions.length;
   const lag = model.now.positions.reduce((sum, position) => sum + position.lag_messages, 0);
-  const lagSeconds = partitionLagSeconds(model);
-  const worstLag = lagSeconds.size > 0 ? Math.max(...lagSeconds.values()) : null;
+  const lags = model.series('weir_ingest_lag_seconds').map(series => series.value);
+  const worstLag = lags.length > 0 ? Math.max(...lags) : null;
   const gone = model.growth('weir_ingest_gap_offsets_total') ?? 0;
   return {
     id: 'broker', isStage: true, title: 'Kafka', state: gone > 0 ? 'loss' : partitions === 0 ? 'warn' : 'ok',
@@ -66,16 +66,8 @@ function broker(model) {
   };
 }
 
-/** Lag in seconds by "topic partition", where the registry has it. */
-export function partitionLagSeconds(model) {
-  const found = new Map();
-  for (const [text, value] of Object.entries(model.now.metrics)) {
-    const match = /^weir_\w*lag_seconds\{/.test(text);
-    const labels = match ? Object.fromEntries([...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, label]) => [key, label])) : {};
-    if (labels.topic !== undefined && labels.partition !== undefined) found.set(`${labels.topic} ${labels.partition}`, value);
-  }
-  return found;
-}
+/** Lag in seconds of a partition, where the process tells it. */
+export const lagSecondsOf = position => typeof position.lag_seconds === 'number' ? position.lag_seconds : null;
 
 function fetchEdge(model) {
   const messages = model.rate('weir_ingest_messages_total');

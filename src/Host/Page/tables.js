@@ -3,7 +3,7 @@
 import { byId, el, fillFigures, fillTable, redraw, setText, state } from './dom.js';
 import { bytes, count, isKnown, percent, rate, seconds, short, when } from './format.js';
 import { quantile } from './model.js';
-import { partitionLagSeconds, queueFacts } from './stages.js';
+import { lagSecondsOf, queueFacts } from './stages.js';
 
 const UNBOUNDED_RECORDS = 2 ** 39;
 const PARTITIONS_MAX = 500;
@@ -68,7 +68,7 @@ function drawRejected(model) {
 }
 
 export function drawPartitions(model) {
-  const lagSeconds = partitionLagSeconds(model);
+  const hasSeconds = model.now.positions.some(position => lagSecondsOf(position) !== null);
   const ordered = [...model.now.positions]
     .sort((left, right) => right.lag_messages - left.lag_messages || left.topic.localeCompare(right.topic) || left.partition - right.partition);
   setText(byId('partitions-hint'), ordered.length === 0
@@ -78,10 +78,10 @@ export function drawPartitions(model) {
   const offset = number => number < 0 ? '–' : count(number);
   fillTable(
     byId('partition-table'),
-    ['topic', 'partition', 'lag', ...(lagSeconds.size > 0 ? ['lag, time'] : []), 'unstored', 'read up to', 'committed up to', 'broker has'],
+    ['topic', 'partition', 'lag', ...(hasSeconds ? ['lag, time'] : []), 'unstored', 'read up to', 'committed up to', 'broker has'],
     ordered.slice(0, PARTITIONS_MAX).map(position => [
       position.topic, position.partition, count(position.lag_messages),
-      ...(lagSeconds.size > 0 ? [seconds(lagSeconds.get(`${position.topic} ${position.partition}`))] : []),
+      ...(hasSeconds ? [seconds(lagSecondsOf(position))] : []),
       position.next_offset < 0 || position.committed_offset < 0 ? '–' : count(Math.max(0, position.next_offset - position.committed_offset)),
       offset(position.next_offset), offset(position.committed_offset), offset(position.high_watermark),
     ]));
@@ -149,7 +149,7 @@ export function drawInserts(model) {
 
 // p50 and p99 of the last minute, where the registry has insert times as a histogram.
 function insertQuantiles(model) {
-  const histogram = model.histograms().find(({ name }) => /insert_seconds$/.test(name));
+  const histogram = model.histograms().find(({ name }) => /insert\w*_seconds$/.test(name));
   if (!histogram) return [];
   const cumulative = histogram.bounds.map(le => model.growth(`${histogram.name}_bucket`, { le }) ?? 0);
   const counts = cumulative.map((value, index) => Math.max(0, value - (index === 0 ? 0 : cumulative[index - 1])));
