@@ -9,6 +9,7 @@ namespace Weir.Loadgen;
 /// <remarks>It is killed with this object when it still runs.</remarks>
 public sealed partial class WeirProgram : IDisposable
 {
+    private const string SessionProgram = "/usr/bin/setsid";
     private const int SignalKill = 9;
     private const int SignalTerminate = 15;
     private static readonly TimeSpan _exitTimeout = TimeSpan.FromSeconds(90);
@@ -74,7 +75,13 @@ public sealed partial class WeirProgram : IDisposable
     public static WeirProgram Start(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         var isAssembly = program.EndsWith(".dll", StringComparison.Ordinal);
-        var start = new ProcessStartInfo(isAssembly ? "dotnet" : program, isAssembly ? [program, .. arguments] : arguments)
+        IReadOnlyList<string> command = isAssembly ? ["dotnet", program, .. arguments] : [program, .. arguments];
+        if (File.Exists(SessionProgram))
+        {
+            command = [SessionProgram, .. command]; // A session of its own: Ctrl-C in the terminal is for this program, which then stops it in its turn.
+        }
+
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -56,6 +56,7 @@ public static class CodecBench
     private const int Rounds = 5;
 
     /// <summary>Measures each codec on the same batches: rounds are interleaved, and the median of each codec's rounds counts.</summary>
+    /// <returns>Nothing when it was cancelled before the first round was over.</returns>
     public static IReadOnlyList<CodecResult> Run(IReadOnlyList<Codec> codecs, IReadOnlyList<RecordBatch> batches, int batchBytes, CancellationToken cancellation)
     {
         var raw = batches.Sum(batch => (long)batch.Records.Length);
@@ -76,7 +77,7 @@ public static class CodecBench
             }
         }
 
-        return [.. codecs.Select((codec, index) => new CodecResult(codec, batchBytes, messages, raw, sizes[index], Median(times[index].In), Median(times[index].Out)))];
+        return times.Any(codec => codec.In.Count == 0) ? [] : [.. codecs.Select((codec, index) => new CodecResult(codec, batchBytes, messages, raw, sizes[index], Median(times[index].In), Median(times[index].Out)))];
     }
 
     private static double Median(List<double> values) => values.Count == 0 ? 0 : values.Order().ElementAt(values.Count / 2);

@@ -73,15 +73,22 @@ internal static class CodecsCommand
         else
         {
             messages = ReadMessages(arguments, CommandOptions.Size("--sample", arguments.GetValue(_sample)!), cancellation);
-            foreach (var batch in arguments.GetValue(_batches)!)
+            foreach (var batch in arguments.GetValue(_batches)!.TakeWhile(_ => !cancellation.IsCancellationRequested))
             {
                 var bytes = (int)Math.Min(CommandOptions.Size("--batch", batch), 64 * 1024 * 1024);
                 await Console.Error.WriteLineAsync($"codecs alone, batches of {batch}: {messages.Count} messages");
-                alone.AddRange(await Task.Run(() => CodecBench.Run(codecs, RecordBatches.Pack(messages, bytes), bytes, cancellation), cancellation));
+                alone.AddRange(await Task.Run(() => CodecBench.Run(codecs, RecordBatches.Pack(messages, bytes), bytes, cancellation), CancellationToken.None));
             }
         }
 
-        var real = arguments.GetValue(_noBroker) || messages.Count == 0 ? [] : await MeasureBrokerAsync(arguments, codecs, messages, cancellation);
+        var real = arguments.GetValue(_noBroker) || messages.Count == 0 || cancellation.IsCancellationRequested
+            ? []
+            : await MeasureBrokerAsync(arguments, codecs, messages, cancellation);
+        if (alone.Count + real.Count == 0)
+        {
+            throw new OperationCanceledException("Nothing is measured yet.", cancellation);
+        }
+
         var prices = new CodecPrices
         {
             CpuHour = arguments.GetValue(_cpu), NetworkGb = arguments.GetValue(_network), DiskGbMonth = arguments.GetValue(_disk),
@@ -117,12 +124,12 @@ internal static class CodecsCommand
             var bench = new BrokerBench(bootstrap, arguments.GetValue(_properties)!, BatchBytes);
             var results = new List<CodecResult>();
             _ = await Task.Run(() => bench.Run(new Codec("none", null), "weir-codecs-warm", spread, cancellation), cancellation);
-            for (var index = 0; index < codecs.Count; index++)
+            for (var index = 0; index < codecs.Count && !cancellation.IsCancellationRequested; index++)
             {
                 await Console.Error.WriteLineAsync($"through the broker: {codecs[index]}");
                 var topic = $"weir-codecs-{index}";
                 var codec = codecs[index];
-                results.Add(await Task.Run(() => bench.Run(codec, topic, spread, cancellation), cancellation));
+                results.Add(await Task.Run(() => bench.Run(codec, topic, spread, CancellationToken.None), CancellationToken.None));
             }
 
             return results;

@@ -42,18 +42,18 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
     /// <summary>Says what is going on.</summary>
     public Action<string> Say { get; init; } = _ => { };
 
-    /// <summary>Replays a capture to both and compares.</summary>
+    /// <summary>Replays a capture to both and compares. Cancelling ends the replay; what both got until then is compared.</summary>
     /// <exception cref="IOException">A pipeline ended by itself.</exception>
     public async Task<ShadowResult> RunAsync(CaptureReader capture, CaptureReplayOptions options, double speed, CancellationToken cancellation)
     {
         await Task.WhenAll(a.StartAsync(cancellation), b.StartAsync(cancellation));
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var stop = new CancellationTokenSource();
         _elapsed.Start();
         var sampling = SampleAsync(stop.Token);
         long messageCount;
         try
         {
-            var ends = await ReplayAsync(capture, options, speed, stop.Token);
+            var ends = await ReplayAsync(capture, options, speed, cancellation);
             messageCount = ends.Values.Sum();
             Say(CommandText($"{messageCount:N0} messages sent; waiting until both have stored them"));
             while (!await a.HasStoredAsync(ends, stop.Token) || !await b.HasStoredAsync(ends, stop.Token))
@@ -73,7 +73,7 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
 
         await Task.WhenAll(a.StopAsync(), b.StopAsync());
         Say("comparing the views");
-        var comparer = new StoreComparer(sql => a.QueryAsync(sql, cancellation), sql => b.QueryAsync(sql, cancellation));
+        var comparer = new StoreComparer(sql => a.QueryAsync(sql, CancellationToken.None), sql => b.QueryAsync(sql, CancellationToken.None));
         var views = await comparer.CompareAsync();
         return new ShadowResult(views, comparer.Differences, [BillOf(a.Name), BillOf(b.Name)], messageCount, _elapsed.Elapsed);
     }
@@ -83,11 +83,10 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
         using var producer = new TopicProducer(new ProducerOptions { Bootstrap = bootstrap, Topic = topic }, SlowerPositionsAsync);
         using var replayer = new CaptureReplayer(options, producer, new ReplayClock(TimeProvider.System, speed));
         var replaying = replayer.RunAsync([ReadAhead<CapturedMessage>.Of(CaptureMerge.Of(capture))], cancellation);
-        while (await Task.WhenAny(replaying, Task.Delay(1_000, cancellation)) != replaying)
+        while (await Task.WhenAny(replaying, Task.Delay(_sampleInterval, CancellationToken.None)) != replaying)
         {
             ThrowIfEnded(a);
             ThrowIfEnded(b);
-            cancellation.ThrowIfCancellationRequested();
             Say(CommandText($"{_elapsed.Elapsed.TotalSeconds,6:0.0} s {producer.Delivered.MessageCount,14:N0} messages"));
         }
 

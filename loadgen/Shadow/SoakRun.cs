@@ -180,14 +180,10 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
     private async Task<List<SoakView>> CompareAsync()
     {
         var sums = string.Join(", ", GeneratedTotals.Meters.Select(meter => $"sum({meter})"));
-        var views = new List<SoakView>();
-        foreach (var view in GeneratedTotals.Views)
-        {
-            var stored = await weir.QueryAsync($"SELECT {sums} FROM {view.Name}", CancellationToken.None);
-            views.Add(new SoakView(view.Name, string.Join('\t', generator.Totals.MeterSums), stored.Count > 0 ? stored[0] : "nothing"));
-        }
-
-        return views;
+        var sql = string.Join(" UNION ALL ", GeneratedTotals.Views.Select(view => $"SELECT '{view.Name}', {sums} FROM {view.Name}"));
+        var stored = (await weir.QueryAsync(sql, CancellationToken.None)).Select(row => row.Split('\t', 2)).ToDictionary(row => row[0], row => row[1]);
+        return [.. GeneratedTotals.Views.Select(view => new SoakView(
+            view.Name, string.Join('\t', generator.Totals.MeterSums), stored.GetValueOrDefault(view.Name, "nothing")))];
     }
 
     private void Note(string what)
