@@ -67,7 +67,7 @@ internal static class CaptureReplayCommand
         using var control = new ReplayControl(clock, arguments.GetValue(_control), stop);
         var times = arguments.GetValue(_loop) ? long.MaxValue : shared.Times ?? 1;
         var passes = reader is not null
-            ? Repeat(() => CaptureMerge.Of(reader), times, reader)
+            ? Repeat(() => ReadAhead<CapturedMessage>.Of(CaptureMerge.Of(reader)), times, reader)
             : [CaptureMerge.Of(consumer!, [arguments.GetValue(_fromTopic)!], arguments.GetValue(_untilEnd), stop.Token)];
         var recordedMs = reader is null || reader.Segments.Count == 0
             ? 0

@@ -10,6 +10,7 @@ namespace Weir.Loadgen.Commands;
 /// <summary>Options, values and output that the commands share.</summary>
 internal static class CommandOptions
 {
+    private const int ExitStopped = 130; // What a shell says of a program that Ctrl-C ended.
     private static readonly TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>An option with a default.</summary>
@@ -105,6 +106,11 @@ internal static class CommandOptions
         {
             await Console.Error.WriteLineAsync($"weir-loadgen: {error.Message}");
             return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("weir-loadgen: stopped before there was a result");
+            return ExitStopped;
         }
     }
 

@@ -244,7 +244,7 @@ internal static class GenerateCommand
         {
             var equals = text.IndexOf('=', StringComparison.Ordinal);
             var name = equals > 0 ? text[..equals] : text;
-            tags[name] = TagValues.Parse(name, equals > 0 ? text[(equals + 1)..] : string.Empty);
+            tags[name] = TagValues.Parse(name, equals > 0 ? text[(equals + 1)..] : string.Empty, CapturedValues.Count);
         }
 
         return tags;

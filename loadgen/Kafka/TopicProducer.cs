@@ -60,6 +60,7 @@ public sealed class TopicProducer : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _following = Task.CompletedTask;
     private readonly Lock _lock = new();
+    private readonly Dictionary<int, long> _nextOffsets = [];
     private Delivered _delivered;
     private string? _lastError;
     private long _sentBytesOnWire;
@@ -125,6 +126,18 @@ public sealed class TopicProducer : IDisposable
 
     /// <summary>What is wrong with the broker or with the followed consumer, in words; null for nothing.</summary>
     public string? Problem => _follower?.Problem is { } problem ? $"no position: {problem}" : _lastError;
+
+    /// <summary>The offset after the last acknowledged message of each partition that got one.</summary>
+    public Dictionary<int, long> NextOffsets
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new Dictionary<int, long>(_nextOffsets);
+            }
+        }
+    }
 
     /// <summary>What was acknowledged so far.</summary>
     public Delivered Delivered
@@ -224,6 +237,7 @@ public sealed class TopicProducer : IDisposable
                     MessageBytes = _delivered.MessageBytes + bytes,
                     RecordCount = _delivered.RecordCount + recordCount,
                 };
+                _nextOffsets[partition] = Math.Max(_nextOffsets.GetValueOrDefault(partition), report.Offset.Value + 1);
             }
         }
     }

@@ -132,7 +132,6 @@ public sealed class CaptureReplayer : IDisposable
         using var late = new CancellationTokenSource();
         using var stopping = cancellation.Register(() => late.CancelAfter(_lastMessageTimeout));
         _elapsed.Start();
-        Clock.Restart(0);
         try
         {
             foreach (var pass in passes)
@@ -140,6 +139,11 @@ public sealed class CaptureReplayer : IDisposable
                 _firstMs = long.MinValue;
                 foreach (var message in pass)
                 {
+                    if (Lateness.Count == 0)
+                    {
+                        Clock.Restart(0); // Opening and decompressing the first segments is not part of the schedule.
+                    }
+
                     if (!Send(message, cancellation, late.Token))
                     {
                         return;

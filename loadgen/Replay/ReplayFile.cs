@@ -56,7 +56,8 @@ internal static class ReplayFile
         return messages.Count > 0 ? messages : throw new InvalidDataException($"{options.File} holds no flow record.");
     }
 
-    private static byte[] ReadAll(string file)
+    /// <summary>The bytes of a file, decompressed when its name ends in .zst.</summary>
+    internal static byte[] ReadAll(string file)
     {
         byte[] bytes = File.ReadAllBytes(file);
         return file.EndsWith(".zst", StringComparison.OrdinalIgnoreCase) ? Decompress(bytes, file) : bytes;
