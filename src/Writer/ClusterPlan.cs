@@ -60,6 +60,13 @@ public sealed class ClusterPlan
         }
 
         result._problems.AddRange(plan.Problems);
+        const string LowCardinality = "allow_experimental_low_cardinality_type";
+        if (features.Settings.Contains(LowCardinality)
+            && await sink.QueryTextAsync($"SELECT value FROM system.settings WHERE name = '{LowCardinality}'", "TSV", cancel).ConfigureAwait(false) != "1\n")
+        {
+            result._problems.Add($"the nodes run statements for a cluster with the settings of their own default profile; set {LowCardinality} to 1 there");
+        }
+
         var counts = (await sink.QueryRowsAsync(
                 $"SELECT name, count() FROM cluster({SqlText.Text(cluster)}, system, tables) WHERE database = {SqlText.Text(options.Database)} GROUP BY name",
                 cancel).ConfigureAwait(false))

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Weir.Tests.Support;
@@ -9,6 +10,8 @@ namespace Weir.Tests.Deploy;
 /// <summary>The objects of one overlay of <c>k8s/</c>, as <c>kubectl kustomize</c> renders them.</summary>
 internal sealed class Manifests
 {
+    private static readonly ConcurrentDictionary<string, string> _rendered = [];
+
     private Manifests(List<JsonObject> objects) => Objects = objects;
 
     /// <summary>The overlays that users apply.</summary>
@@ -27,7 +30,8 @@ internal sealed class Manifests
     internal string WeirYaml => The("ConfigMap")["data"]!["weir.yaml"]!.GetValue<string>();
 
     /// <summary>Renders an overlay.</summary>
-    internal static Manifests Render(string overlay) => new(Parse(Run("kubectl", "kustomize", RepositoryPaths.Of("k8s", "overlays", overlay))));
+    internal static Manifests Render(string overlay) => new(Parse(_rendered.GetOrAdd(
+        overlay, name => Run("kubectl", "kustomize", RepositoryPaths.Of("k8s", "overlays", name)))));
 
     /// <summary>The objects of a text of YAML documents.</summary>
     internal static List<JsonObject> Parse(string yaml)

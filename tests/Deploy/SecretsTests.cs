@@ -16,7 +16,7 @@ public sealed class SecretsTests(ClickHouseServer server) : IClassFixture<ClickH
     {
         using var bed = await PipelineBed.StartAsync("flows:1");
         var file = bed.Configure(
-            $"url: {server.Url}, database: secrets, user: weir, password: {ClickHouseServer.Password}x", [("flows", "weir")], more: "log: { level: trace }");
+            $"url: {server.Url}, database: secrets, user: weir, password: {ClickHouseServer.Password}x", [("flows", "weir")], more: "log: { level: trace }\nshutdown: { timeout: 1s }");
         var text = (await File.ReadAllTextAsync(file)).Replace(
             "heartbeat.interval.ms: 200", $"heartbeat.interval.ms: 200, sasl.password: {KafkaPassword}, ssl.key.password: {KafkaPassword}, debug: 'all'",
             StringComparison.Ordinal);

@@ -53,9 +53,11 @@ public sealed class RekeyTests
         // The committed range of the raw topic once more, as after a crash between delivery and commit: all of it is passed over.
         using (var again = Rekey(bed, config, "--group", "again"))
         {
+            var before = await run.MetricAsync("weir_ingest_repeated_messages_total");
+            var repeated = before;
             await Eventually.TrueAsync(
-                async () => await run.MetricAsync("weir_ingest_repeated_messages_total") >= FromPartitions,
-                () => $"messages written twice are passed over; it said {again.ErrorText}",
+                async () => (repeated = await run.MetricAsync("weir_ingest_repeated_messages_total")) >= before + 100,
+                () => $"messages written twice are passed over, {before} before and {repeated} now; it said {again.ErrorText}\nweir said {run.Process.ErrorText}",
                 TimeSpan.FromSeconds(90));
             again.Signal("TERM");
             Assert.Equal(0, await again.ExitCodeAsync());

@@ -28,6 +28,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
             using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
             var config = bed.Configure(
                 $"url: {server.Url}, database: drill, retention: {{ 1s: off, 1m: off }}", [("flows", "weir")], more: "shutdown: { timeout: 30s }");
+            var undrained = 0;
             var workers = new List<WeirRun> { await bed.RunAsync(config) };
             await using var load = new DrillLoad(bed, PartitionCount, RecordsPerMessage);
             load.Start(() =>
@@ -45,7 +46,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
                 // One after another: each is drained, and its successor has its share before the next one goes.
                 var leaving = workers[0];
                 Replace(workers, leaving, null);
-                await PipelineBed.AssertStopsAsync(leaving);
+                undrained += await StopAsync(leaving);
                 await GrowAsync(bed, config, workers, 4);
             }
 
@@ -59,14 +60,14 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
             {
                 var leaving = workers[^1];
                 Replace(workers, leaving, null);
-                await PipelineBed.AssertStopsAsync(leaving);
+                undrained += await StopAsync(leaving);
             }
 
             await AssignedAsync(workers);
             load.Mark("3 → 1");
             await load.StopAsync();
             await bed.StoredAsync(workers[0]);
-            await PipelineBed.AssertStopsAsync(workers[0]);
+            Assert.Equal(0, await workers[0].StopAsync()); // Nobody disturbs it: it drains.
 
             var audit = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "audit", "-c", config);
             Assert.True(audit.Code == 0, audit.Output + audit.Error);
@@ -78,6 +79,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
 
             Assert.True(load.RecordCount > 0);
             load.Report(output.WriteLine);
+            output.WriteLine($"{undrained} of 6 stops met a rebalance and left plans to the next owner");
         }
         finally
         {
@@ -93,6 +95,14 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
         }
 
         await AssignedAsync(workers);
+    }
+
+    /// <summary>1 for a stop that met a rebalance and left its plans to the next owner, which is allowed; 0 for one that drained.</summary>
+    private static async Task<int> StopAsync(WeirRun leaving)
+    {
+        var code = await leaving.StopAsync();
+        Assert.True(code is 0 or 1, leaving.Process.ErrorText);
+        return code;
     }
 
     /// <summary>The list is read by the load's thread: it changes under its lock.</summary>
@@ -116,6 +126,8 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
     private static Task AssignedAsync(List<WeirRun> workers) => Eventually.TrueAsync(
         async () =>
         {
+            var dead = workers.Find(worker => worker.Process.HasExited);
+            Assert.True(dead is null, $"A worker has ended; it said\n{dead?.Process.ErrorText}");
             var counts = await Task.WhenAll(workers.Select(async worker => (int)await worker.MetricAsync("weir_ingest_partitions")));
             return counts.Sum() == PartitionCount && counts.All(count => count >= PartitionCount / workers.Count);
         },

@@ -19,6 +19,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-clickhouse-").FullName;
     private readonly HttpClient _client = new();
     private string _replication = "";
+    private string _profile = "";
     private Process? _process;
 
     /// <summary>Its HTTP port; the same after a restart.</summary>
@@ -52,6 +53,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
                 <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>
                 <macros><shard>{index + 1}</shard><replica>one</replica></macros>
                 """,
+            _profile = "<allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type>",
         })];
     }
 
@@ -155,7 +157,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
           <mark_cache_size>67108864</mark_cache_size><timezone>UTC</timezone>
           {_replication}
           <users_config>config.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
-          <profiles><default><log_queries>0</log_queries></default><reader><readonly>1</readonly></reader></profiles>
+          <profiles><default><log_queries>0</log_queries>{_profile}</default><reader><readonly>1</readonly></reader></profiles>
           <quotas><default/></quotas>
           <users>
             <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>

@@ -69,16 +69,18 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
 
     private async Task<bool> IsUpAsync()
     {
+        // A question that comes while it starts may stay without an answer for ever, on a connection that stays open.
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
             using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", Port);
-            await client.GetStream().WriteAsync("srvr"u8.ToArray());
+            await client.ConnectAsync("127.0.0.1", Port, timeout.Token);
+            await client.GetStream().WriteAsync("srvr"u8.ToArray(), timeout.Token);
             var answer = new byte[1024];
-            var length = await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
+            var length = await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false, timeout.Token);
             return Encoding.ASCII.GetString(answer, 0, length).Contains("Mode: standalone", StringComparison.Ordinal);
         }
-        catch (Exception error) when (error is SocketException or IOException)
+        catch (Exception error) when (error is SocketException or IOException or OperationCanceledException)
         {
             return false;
         }

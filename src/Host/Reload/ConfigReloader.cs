@@ -39,6 +39,7 @@ internal sealed class ConfigReloader : IMetricSource, IDisposable
     private long _refusedCount;
     private bool _isCurrent = true;
     private int _restartCount;
+    private string? _appliedText; // The text that was read last, taken or refused: the same one is not tried again by itself.
 
     /// <summary>Makes a reloader; <see cref="Start"/> begins to look.</summary>
     /// <param name="loaded">What the process was started with.</param>
@@ -150,6 +151,7 @@ internal sealed class ConfigReloader : IMetricSource, IDisposable
 
     private async Task<ReloadReport> ReloadCoreAsync(CancellationToken cancel)
     {
+        Volatile.Write(ref _appliedText, _readText());
         if (_read() is not { } loaded)
         {
             return ReloadReport.Refused("the file cannot be read");
@@ -189,17 +191,16 @@ internal sealed class ConfigReloader : IMetricSource, IDisposable
     /// </summary>
     private async Task WatchAsync()
     {
-        var applied = _readText();
-        var seen = applied;
+        var seen = _readText();
+        Volatile.Write(ref _appliedText, seen);
         using var timer = new PeriodicTimer(_pollInterval, _time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
                 var text = _readText();
-                if (text is not null && text == seen && text != applied)
+                if (text is not null && text == seen && text != Volatile.Read(ref _appliedText))
                 {
-                    applied = text; // Refused or not: the same text is not tried again.
                     await ReloadAsync("the file has changed", _stopping.Token);
                 }
 
