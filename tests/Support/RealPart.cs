@@ -39,6 +39,9 @@ public enum RealPart
     /// <summary><c>jq</c> and <c>awk</c>, the independent judges of JSON.</summary>
     Jq,
 
+    /// <summary>A file system of a few MiB that a test can fill: root, and the right to mount one. It cannot be installed, as below.</summary>
+    SmallDisk,
+
     /// <summary>
     /// The recorded data set beside the repository, <c>../shared/data/pmacct-flows.ndjson.zst</c>. It is no part of any installation:
     /// absent means skipped everywhere, in CI as well.
@@ -71,6 +74,7 @@ public static class RealParts
         RealPart.Tshark => FindProgram("tshark") is not null,
         RealPart.PacketCapture => FindProgram("tcpdump") is not null && Environment.IsPrivilegedProcess,
         RealPart.Jq => FindProgram("jq") is not null && FindProgram("awk") is not null && FindProgram("zstd") is not null,
+        RealPart.SmallDisk => SmallDisk.CanMount,
         RealPart.SampleData => File.Exists(SampleDataFile),
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "Not a real part."),
     };
@@ -80,10 +84,12 @@ public static class RealParts
     {
         foreach (RealPart part in parts)
         {
-            if (!IsPresent(part) && (!AreMandatory || part == RealPart.SampleData))
+            if (!IsPresent(part) && (!AreMandatory || part is RealPart.SampleData or RealPart.SmallDisk))
             {
                 return part == RealPart.SampleData
                     ? "The sample data set is not beside this repository."
+                    : part == RealPart.SmallDisk
+                    ? "This user may not mount a small disk."
                     : $"This machine has no {part}: scripts/setup.sh --all installs it. With CI=true this is a failure.";
             }
         }

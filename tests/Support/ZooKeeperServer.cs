@@ -10,6 +10,8 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
     /// <summary>Debian's jar names what else it needs.</summary>
     internal const string Jar = "/usr/share/java/zookeeper.jar";
 
+    private static readonly TimeSpan _answerTimeout = TimeSpan.FromSeconds(2);
+
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-zookeeper-").FullName;
     private Process? _process;
 
@@ -71,14 +73,15 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
     {
         try
         {
+            using var timeout = new CancellationTokenSource(_answerTimeout); // One that has just begun may take a question and forget it.
             using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", Port);
-            await client.GetStream().WriteAsync("srvr"u8.ToArray());
+            await client.ConnectAsync("127.0.0.1", Port, timeout.Token);
+            await client.GetStream().WriteAsync("srvr"u8.ToArray(), timeout.Token);
             var answer = new byte[1024];
-            var length = await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false);
+            var length = await client.GetStream().ReadAtLeastAsync(answer, answer.Length, throwOnEndOfStream: false, timeout.Token);
             return Encoding.ASCII.GetString(answer, 0, length).Contains("Mode: standalone", StringComparison.Ordinal);
         }
-        catch (Exception error) when (error is SocketException or IOException)
+        catch (Exception error) when (error is SocketException or IOException or OperationCanceledException)
         {
             return false;
         }
