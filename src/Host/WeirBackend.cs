@@ -19,7 +19,15 @@ internal sealed class WeirBackend : IWeirBackend
         using var logs = WeirLogging.Create(options.Log, context.HasColour);
         var logger = logs.CreateLogger("weir");
         await using var host = WeirHost.Create(options, WeirProgram.Version, logs, FaultClock.OfProcess());
-        await host.StartAsync(shutdown.Token);
+        try
+        {
+            await host.StartAsync(shutdown.Token);
+        }
+        catch (OperationCanceledException) when (shutdown.Token.IsCancellationRequested)
+        {
+            return ExitCodes.Ok; // Asked to stop before anything was read.
+        }
+
         await Task.WhenAny(shutdown.WaitAsync(), host.Faulted);
         if (!host.Faulted.IsCompleted)
         {
