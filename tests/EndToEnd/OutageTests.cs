@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Weir.Tests.EndToEnd;
 
-/// <summary>ClickHouse is absent at the start and killed later: nothing is lost, memory is bounded, the log says it once.</summary>
+/// <summary>
+/// A ClickHouse with plain tables is absent at the start and killed later: nothing is lost, memory is bounded, the log says it once.
+/// </summary>
 [Collection(RealPartsCollection.Name)]
 public sealed class OutageTests : IAsyncLifetime
 {
@@ -50,7 +52,21 @@ public sealed class OutageTests : IAsyncLifetime
         await _server.StartAsync();
         await _bed.StoredAsync(run);
 
-        await oracle.AssertStoredAsync(run);
+        // Nothing there recognises a block that comes again, so one whose answer the crash took with it may be there twice.
+        var unknownCount = await run.MetricAsync("weir_writer_retries_total", "cause=\"answer_lost\"")
+            + await run.MetricAsync("weir_writer_retries_total", "cause=\"timed_out\"");
+        if (unknownCount == 0)
+        {
+            await oracle.AssertStoredAsync(run);
+        }
+
+        foreach (var view in FlowOracle.Views)
+        {
+            Assert.True(await run.NumberAsync($"SELECT sum(records) FROM {view}") >= oracle.RecordCount, $"{view} lacks records.");
+        }
+
+        Assert.Equal(oracle.RecordCount, await run.NumberAsync("SELECT uniqExact(src_addr) FROM edge_1s"));
+        Assert.Equal(oracle.RecordCount, await run.NumberAsync("SELECT uniqExact(src_addr) FROM edge_1m"));
         await run.AssertAccountClosesAsync(oracle.RecordCount);
         AssertToldOnce(run, 2);
         Assert.InRange(run.Process.PeakResidentBytes, 1, ResidentBytesMax);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Weir.Core.Faults;
 using Weir.Tests.Support;
@@ -21,7 +20,7 @@ internal sealed class FaultBed : IAsyncDisposable
     private bool _isServerUp;
     private bool _isServerFrozen;
     private bool _isKeeperUp;
-    private bool _isDisk;
+    private SmallDisk? _disk;
 
     private FaultBed(FaultPlan plan) => _plan = plan;
 
@@ -29,9 +28,6 @@ internal sealed class FaultBed : IAsyncDisposable
 
     /// <summary>True while the broker answers.</summary>
     public bool IsBrokerThere { get; private set; } = true;
-
-    /// <summary>True while the disk of the embedded engine is full, and a moment longer.</summary>
-    public bool IsDiskFull { get; private set; }
 
     /// <summary>Null with the embedded engine.</summary>
     public FaultProxy? Proxy { get; private set; }
@@ -46,9 +42,10 @@ internal sealed class FaultBed : IAsyncDisposable
 
     public string ConfigFile => Path.Combine(_directory.FullName, "weir.yaml");
 
-    private string DiskPath => Path.Combine(_directory.FullName, "disk");
+    /// <summary>Where refused blocks go.</summary>
+    public string RefusedPath => Path.Combine(_directory.FullName, "refused");
 
-    private string FillerFile => Path.Combine(DiskPath, "filler");
+    private string DiskPath => Path.Combine(_directory.FullName, "disk");
 
     /// <summary>Starts everything that the plan needs.</summary>
     public static async Task<FaultBed> StartAsync(FaultPlan plan)
@@ -136,39 +133,9 @@ internal sealed class FaultBed : IAsyncDisposable
     }
 
     /// <summary>Leaves no room on the disk of the embedded engine, where this machine lets the test have a small one.</summary>
-    public void FillDisk()
-    {
-        if (!_isDisk)
-        {
-            return;
-        }
+    public void FillDisk() => _disk?.Fill();
 
-        IsDiskFull = true;
-        using var filler = new FileStream(FillerFile, FileMode.Append, FileAccess.Write, FileShare.Read, 1);
-        try
-        {
-            var block = new byte[64 << 10];
-            while (true)
-            {
-                filler.Write(block);
-            }
-        }
-        catch (IOException)
-        {
-            // Full, as it should be.
-        }
-    }
-
-    public void FreeDisk()
-    {
-        if (_isDisk)
-        {
-            File.Delete(FillerFile);
-        }
-    }
-
-    /// <summary>Who failed for want of room has been seen.</summary>
-    public void NoteDisk() => IsDiskFull = File.Exists(FillerFile);
+    public void FreeDisk() => _disk?.Free();
 
     /// <summary>Brings back what is away.</summary>
     public async Task ReturnAllAsync()
@@ -199,19 +166,8 @@ internal sealed class FaultBed : IAsyncDisposable
             await _keeper.DisposeAsync();
         }
 
-        if (_isDisk)
-        {
-            Run("umount", "-l", DiskPath);
-        }
-
+        _disk?.Dispose();
         _directory.Delete(recursive: true);
-    }
-
-    private static bool Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        process.WaitForExit();
-        return process.ExitCode == 0;
     }
 
     private async Task StartBrokerAsync()
@@ -234,8 +190,9 @@ internal sealed class FaultBed : IAsyncDisposable
         if (_plan.Store == StoreKind.Embedded)
         {
             Directory.CreateDirectory(DiskPath);
-            _isDisk = _plan.Faults.Any(fault => fault.Kind == FaultKind.DiskFull) && CanMount
-                && Run("mount", "-t", "tmpfs", "-o", FormattableString.Invariant($"size={DiskMiB}m"), "weir-faults", DiskPath);
+            _disk = SmallDisk.CanMount && _plan.Faults.Any(fault => fault.Kind == FaultKind.DiskFull)
+                ? SmallDisk.Mount(DiskPath, DiskMiB)
+                : null;
             return;
         }
 
@@ -250,27 +207,12 @@ internal sealed class FaultBed : IAsyncDisposable
         Proxy = new FaultProxy(_server.Port);
     }
 
-    /// <summary>True where a small disk can be had.</summary>
-    public static bool CanMount { get; } = Environment.IsPrivilegedProcess && TryMount();
-
-    private static bool TryMount()
-    {
-        var directory = Directory.CreateTempSubdirectory("weir-mount-");
-        var isMounted = Run("mount", "-t", "tmpfs", "-o", "size=1m", "weir-faults", directory.FullName);
-        if (isMounted)
-        {
-            Run("umount", directory.FullName);
-        }
-
-        directory.Delete();
-        return isMounted;
-    }
-
     private string Configuration()
     {
+        var refused = _plan.RefusedCount == 0 ? "" : $", on_refused: dead-letter, refused_directory: {RefusedPath}";
         var store = _server is null
             ? $"embedded: {Path.Combine(DiskPath, "store")}"
-            : string.Create(CultureInfo.InvariantCulture, $"url: {Proxy!.Url}, request_timeout: {FaultPlan.RequestTimeout.TotalSeconds}s");
+            : string.Create(CultureInfo.InvariantCulture, $"url: {Proxy!.Url}, request_timeout: {FaultPlan.RequestTimeout.TotalSeconds}s{refused}");
         var session = _plan.HasConsumerProtocol
             ? "group.protocol: consumer"
             : string.Create(

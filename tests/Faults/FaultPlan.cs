@@ -120,6 +120,9 @@ internal sealed record FaultPlan
     /// <summary>Variables for each worker.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Blocks that ClickHouse is to refuse for ever.</summary>
+    public int RefusedCount { get; init; }
+
     /// <summary>The faults, in order.</summary>
     public IReadOnlyList<Fault> Faults { get; init; } = [];
 

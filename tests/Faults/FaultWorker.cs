@@ -23,6 +23,9 @@ internal sealed class FaultWorker(string directory, string configFile, IReadOnly
     /// <summary>What all processes of this place have said.</summary>
     public string Log => string.Join('\n', _processes.Select((process, index) => $"--- process {index}\n{process.ErrorText}"));
 
+    /// <summary>True when the process could not start because its disk is full: what starts programs tries again.</summary>
+    private bool HasNoRoom => Last.ErrorText.Contains("No space left on device", StringComparison.Ordinal);
+
     private ProgramProcess Last => _processes[^1];
 
     /// <summary>Starts a process.</summary>
@@ -66,9 +69,8 @@ internal sealed class FaultWorker(string directory, string configFile, IReadOnly
     }
 
     /// <summary>Starts the process again where it was killed.</summary>
-    /// <param name="mayFail">True while a process may end with an error: nobody can start on a disk that is full.</param>
     /// <returns>What is wrong, or null.</returns>
-    public async Task<string?> SuperviseAsync(bool mayFail)
+    public async Task<string?> SuperviseAsync()
     {
         if (_processes.Count == 0 || !Last.HasExited || !(IsWanted || _isLeaving))
         {
@@ -76,7 +78,7 @@ internal sealed class FaultWorker(string directory, string configFile, IReadOnly
         }
 
         var code = await Last.ExitCodeAsync();
-        if (code != Killed && !_isLeaving && !mayFail)
+        if (code != Killed && !_isLeaving && !HasNoRoom)
         {
             IsWanted = false;
             return $"a worker ended by itself with code {code}";

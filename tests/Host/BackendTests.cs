@@ -110,6 +110,24 @@ public sealed class BackendTests : IDisposable
         return path;
     }
 
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public async Task A_stop_before_the_start_is_done_is_no_error()
+    {
+        var config = HostConfig.LoadGood("admin: { listen: \"127.0.0.1:0\" }");
+        using var shutdown = new ShutdownSignal(_ => { });
+        shutdown.Receive(System.Runtime.InteropServices.PosixSignal.SIGTERM);
+        var context = new CommandContext
+        {
+            Output = _output,
+            OutputStream = _outputBytes,
+            Error = _error,
+            Environment = new Dictionary<string, string>(),
+            OpenShutdownSignal = () => new ShutdownSignal(_ => { }),
+        };
+
+        Assert.Equal(0, await new WeirBackend().RunAsync(config, context, shutdown));
+    }
+
     private Task<int> RunAsync(params string[] args)
     {
         _output.GetStringBuilder().Clear();

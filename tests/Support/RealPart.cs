@@ -54,6 +54,9 @@ public enum RealPart
     /// <summary>Debian's <c>prometheus</c>, with <c>promtool</c>.</summary>
     Prometheus,
 
+    /// <summary>A file system of a few MiB that a test can fill: root, and the right to mount one. It cannot be installed, as below.</summary>
+    SmallDisk,
+
     /// <summary>
     /// The recorded data set beside the repository, <c>../shared/data/pmacct-flows.ndjson.zst</c>. It is no part of any installation:
     /// absent means skipped everywhere, in CI as well.
@@ -91,6 +94,7 @@ public static class RealParts
         RealPart.Nginx => FindProgram("nginx") is not null,
         RealPart.Chromium => FindProgram("chromium") is not null,
         RealPart.Prometheus => FindProgram("prometheus") is not null && FindProgram("promtool") is not null,
+        RealPart.SmallDisk => SmallDisk.CanMount,
         RealPart.SampleData => File.Exists(SampleDataFile),
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "Not a real part."),
     };
@@ -100,10 +104,12 @@ public static class RealParts
     {
         foreach (RealPart part in parts)
         {
-            if (!IsPresent(part) && (!AreMandatory || part == RealPart.SampleData))
+            if (!IsPresent(part) && (!AreMandatory || part is RealPart.SampleData or RealPart.SmallDisk))
             {
                 return part == RealPart.SampleData
                     ? "The sample data set is not beside this repository."
+                    : part == RealPart.SmallDisk
+                    ? "This user may not mount a small disk."
                     : $"This machine has no {part}: scripts/setup.sh --all installs it. With CI=true this is a failure.";
             }
         }

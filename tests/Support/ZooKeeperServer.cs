@@ -10,6 +10,8 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
     /// <summary>Debian's jar names what else it needs.</summary>
     internal const string Jar = "/usr/share/java/zookeeper.jar";
 
+    private static readonly TimeSpan _answerTimeout = TimeSpan.FromSeconds(2);
+
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-zookeeper-").FullName;
     private Process? _process;
 
@@ -73,6 +75,7 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
+            using var timeout = new CancellationTokenSource(_answerTimeout); // One that has just begun may take a question and forget it.
             using var client = new TcpClient();
             await client.ConnectAsync("127.0.0.1", Port, timeout.Token);
             await client.GetStream().WriteAsync("srvr"u8.ToArray(), timeout.Token);

@@ -46,7 +46,15 @@ internal sealed class PipelineRun(ConfigReloader reloader, ILoggerFactory logs, 
     private async Task<int?> RunOnceAsync(WeirOptions options)
     {
         await using var host = WeirHost.Create(options, WeirProgram.Version, logs, FaultClock.OfProcess(), reloader);
-        await host.StartAsync(shutdown.Token);
+        try
+        {
+            await host.StartAsync(shutdown.Token);
+        }
+        catch (OperationCanceledException) when (shutdown.Token.IsCancellationRequested)
+        {
+            return ExitCodes.Ok; // Asked to stop before anything was read.
+        }
+
         running(host);
         await Task.WhenAny(shutdown.WaitAsync(), host.Faulted, reloader.RebuildWanted);
         running(null);
