@@ -159,7 +159,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         var shard = 0;
         if (chunk is null)
         {
-            shard = ShardOf(hash, _shards.Length);
+            shard = _cut.Spread!.ShardOf(hash);
             chunk = _state.OpenChunks[shard] ?? OpenChunk(shard);
             Unsafe.CopyBlockUnaligned(chunk.Rows + ((nint)chunk.RecordCount * _recordBytes), row, (uint)_recordBytes);
         }
