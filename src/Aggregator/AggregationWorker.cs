@@ -279,6 +279,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
             foreach (var plan in _baseViews)
             {
                 CountRows(plan, -open.Tables[plan.Index]!.RowCount);
+                open.Tables[plan.Index]!.ReturnSlots();
             }
 
             if (!cut.IsAbandoned)
@@ -311,6 +312,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
                 var table = _tables.Rent(plan, cut.ShardCount, open.LastRowCounts[plan.Index]);
                 open.Tables[plan.Index] = table;
                 table.FoldRows(open.Tables[plan.ParentIndex]!.Rows);
+                table.ReturnSlots();
                 _counters[plan.Index].AddOverflow(table.OverflowRecordCount);
             }
         }

@@ -441,7 +441,8 @@ internal sealed unsafe class FoldTable : IDisposable
         _slotShift = shift;
     }
 
-    private void ReturnSlots()
+    /// <summary>Gives the slots back: after the last record of a cut they serve the views that are made from its rows.</summary>
+    internal void ReturnSlots()
     {
         if (_slots != null)
         {

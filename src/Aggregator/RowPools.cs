@@ -30,6 +30,9 @@ public sealed class RowPools : IDisposable
     /// <summary>Slabs in use; 0 when all rows have been released.</summary>
     public long RentedCount => _poolByRowBytes.Values.Sum(pool => pool.RentedCount);
 
+    /// <summary>Bytes taken from the system, those of free slabs too.</summary>
+    public long HeldBytes => _poolByRowBytes.Values.Sum(pool => pool.HeldBytes);
+
     /// <summary>Bytes of a folded row of <paramref name="plan"/>: its key, then all meters.</summary>
     public static int RowBytes(StreamSchema schema, ViewPlan plan) => plan.KeyBytes + schema.MeterBytes;
 

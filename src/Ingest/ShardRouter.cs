@@ -306,9 +306,10 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     private void Spread(int count)
     {
         var row = Row;
+        var spread = _cut.Spread!;
         for (var index = 0; index < count; index++, row += _recordBytes)
         {
-            var shard = ShardOf(*(ulong*)row, _shards.Length);
+            var shard = spread.ShardOf(*(ulong*)row);
             var chunk = _state.OpenChunks[shard] ?? OpenChunk(shard);
             Unsafe.CopyBlockUnaligned(chunk.Rows + ((nint)chunk.RecordCount * _recordBytes), row, (uint)_recordBytes);
             if (++chunk.RecordCount == RecordChunk.RecordsMax)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Weir.Core.Buffers;
+using Weir.Core.Hashing;
 
 namespace Weir.Core.Model;
 
@@ -39,6 +40,7 @@ public sealed class Cut
         _shardsPending = shardCount;
         _foldedCounts = new long[shardCount];
         _rows = new RowStore?[shardCount * viewCount];
+        Spread = shardCount > 1 ? new SeriesSpread(shardCount) : null;
     }
 
     /// <summary>Where the records come from.</summary>
@@ -91,6 +93,9 @@ public sealed class Cut
 
     /// <summary>Event time of the latest record routed, epoch seconds; 0 when there is none. Ingest worker.</summary>
     public uint EventTimeMax { get; set; }
+
+    /// <summary>Chooses the shard of each record; null with one shard. Ingest worker.</summary>
+    public SeriesSpread? Spread { get; }
 
     /// <summary>Number of shards that fold it.</summary>
     public int ShardCount => _foldedCounts.Length;
