@@ -118,6 +118,8 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
                 sink.Reject(DecodeStatus.Malformed, payload); // Something, but no record: not a batch of ours.
             }
         }
+
+        GC.KeepAlive(_cache); // Its memory is used by address.
     }
 
     /// <summary>Decodes all records, in groups.</summary>
