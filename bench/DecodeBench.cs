@@ -103,10 +103,12 @@ public class DecodeBench : IDisposable
     public const int RecordsPerCall = 1_000;
 
     private const int CallsPerRound = 100;
+    private const int NewTagMessages = 200; // 200,000 tag sets: more than the decoder keeps, so none is known when it comes again.
 
     private readonly StreamSchema _schema = StreamSchema.Compile(StandardSchema.Views);
     private readonly Dictionary<string, byte[]> _payloads = [];
     private readonly Dictionary<string, FlowDecoder> _decoders = [];
+    private readonly byte[][] _newTags = new byte[NewTagMessages][];
     private readonly SummingSink _sink;
 
     public DecodeBench()
@@ -158,6 +160,33 @@ public class DecodeBench : IDisposable
     [Benchmark(OperationsPerInvoke = RecordsPerCall)]
     public ulong Weir_proto() => Decode("weir-proto");
 
+    [Benchmark(OperationsPerInvoke = RecordsPerCall * NewTagMessages)]
+    public ulong Weir_proto_new_tags_by_google_protobuf()
+    {
+        ulong sum = 0;
+        foreach (var payload in _newTags)
+        {
+            foreach (var record in FlowBatch.Parser.ParseFrom(payload).Records)
+            {
+                sum += record.Bytes;
+            }
+        }
+
+        return sum;
+    }
+
+    [Benchmark(OperationsPerInvoke = RecordsPerCall * NewTagMessages)]
+    public ulong Weir_proto_new_tags()
+    {
+        var before = _sink.Sum;
+        foreach (var payload in _newTags)
+        {
+            _decoders["weir-proto"].Decode(payload, _sink);
+        }
+
+        return _sink.Sum - before;
+    }
+
     [Benchmark(OperationsPerInvoke = RecordsPerCall)]
     public ulong Weir_batch() => Decode("weir");
 
@@ -186,6 +215,11 @@ public class DecodeBench : IDisposable
             ("Weir, goflow2", bench.Goflow2),
             ("Weir, weir-proto", bench.Weir_proto),
             ("Weir, weir batch", bench.Weir_batch));
+        Ratios.Measure(
+            "weir-proto, tag sets that are not known, a record",
+            RecordsPerCall * NewTagMessages,
+            new Peer("Google.Protobuf", bench.Weir_proto_new_tags_by_google_protobuf),
+            new Peer("Weir", bench.Weir_proto_new_tags));
     }
 
     private static void Measure(string title, params (string Name, Func<ulong> Decode)[] peers) => Ratios.Measure(
@@ -226,6 +260,17 @@ public class DecodeBench : IDisposable
         _payloads["goflow2"] = goflow.WrittenSpan.ToArray();
         _payloads["weir-proto"] = proto.WrittenSpan.ToArray();
         _payloads["weir"] = batch.Finish().ToArray();
+        for (var message = 0; message < NewTagMessages; message++)
+        {
+            var output = new ArrayBufferWriter<byte>();
+            for (var index = 0; index < RecordsPerCall; index++)
+            {
+                WeirProtoWriter.Write(output, Record(random) with { SrcAddr = FlowRecord.Ipv4((uint)((message * RecordsPerCall) + index)) });
+            }
+
+            _newTags[message] = output.WrittenSpan.ToArray();
+        }
+
         foreach (var format in FlowFormats.Names)
         {
             _decoders[format] = FlowFormats.Create(format, _schema);

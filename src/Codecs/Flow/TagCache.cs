@@ -16,7 +16,7 @@ namespace Weir.Codecs.Flow;
 /// </para>
 /// <para>One thread, that of the decoder it belongs to.</para>
 /// </remarks>
-internal sealed unsafe class TagCache : IDisposable
+internal sealed unsafe class TagCache
 {
     /// <summary>Longest run of tag bytes that is kept; one byte of length says so much.</summary>
     public const int TagBytesMax = 127;
@@ -28,6 +28,8 @@ internal sealed unsafe class TagCache : IDisposable
     private const ulong MultiplierA = 0x8ebc_6af0_9c88_c6e3;
     private const ulong MultiplierB = 0x5895_4f54_a5ce_2a39;
 
+    private readonly void* _memory;
+    private readonly long _memoryBytes;
     private readonly int _imageBytes;
     private readonly int _lineCount;
     private readonly uint _slotLineMask;
@@ -46,13 +48,17 @@ internal sealed unsafe class TagCache : IDisposable
         // At most half a slot for each entry of two lines or more: a line of eight is full once in a hundred times.
         var slotLines = BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, _lineCount / SlotsPerLine));
         _slotLineMask = slotLines - 1;
-        _slots = (ulong*)NativeMemory.AlignedAlloc(slotLines * LineBytes, LineBytes);
-        _entries = (byte*)NativeMemory.AlignedAlloc((nuint)((_lineCount * (long)LineBytes) + LineBytes), LineBytes);
-        Clear();
+
+        // Zeroed by the system, page by page when they are first used: a decoder of few tag sets has little memory.
+        _memoryBytes = ((long)slotLines + _lineCount + 2) * LineBytes;
+        _memory = NativeMemory.AllocZeroed((nuint)_memoryBytes);
+        _slots = (ulong*)(((nint)_memory + LineBytes - 1) & ~(LineBytes - 1));
+        _entries = (byte*)_slots + ((nuint)slotLines * LineBytes);
+        GC.AddMemoryPressure(_memoryBytes);
     }
 
     /// <summary>Times that all entries were forgotten for want of room, or by <see cref="Clear"/>.</summary>
-    public int ClearCount { get; private set; } = -1;
+    public int ClearCount { get; private set; }
 
     /// <summary>A hash of tag bytes. Not of the tag set: another encoding of it has another one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -188,19 +194,11 @@ internal sealed unsafe class TagCache : IDisposable
         ClearCount++;
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(_slots);
-        NativeMemory.AlignedFree(_entries);
-        GC.SuppressFinalize(this);
-    }
-
-    /// <summary>Decoders have no end of their own: they live as long as their worker.</summary>
+    /// <summary>Gives the memory back. Decoders have no end of their own, they live as long as their worker; so this is no Dispose.</summary>
     ~TagCache()
     {
-        NativeMemory.AlignedFree(_slots);
-        NativeMemory.AlignedFree(_entries);
+        NativeMemory.Free(_memory);
+        GC.RemoveMemoryPressure(_memoryBytes);
     }
 
     private static ulong HashOfFew(byte* bytes, int length)

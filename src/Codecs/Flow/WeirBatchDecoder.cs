@@ -14,7 +14,7 @@ namespace Weir.Codecs.Flow;
 /// Columns are spread into a tile of rows that stays in the first-level cache, and runs of good rows are copied to the sink from there.
 /// </para>
 /// </remarks>
-internal sealed unsafe class WeirBatchDecoder : FlowDecoder
+internal sealed unsafe partial class WeirBatchDecoder : FlowDecoder
 {
     private const int TileRows = 64; // 64 rows of 136 B are 9 KB of the 32 KB of a first-level cache.
     private const uint TextNotSeen = uint.MaxValue;
@@ -143,11 +143,8 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
             if (status == DecodeStatus.Ok)
             {
                 var room = Math.Min(count - from, rows.Left);
-                runCount = 1;
-                while (runCount < room && _statuses[from + runCount] == DecodeStatus.Ok)
-                {
-                    runCount++;
-                }
+                runCount = _statuses.AsSpan(from, room).IndexOfAnyExcept(DecodeStatus.Ok);
+                runCount = runCount < 0 ? room : runCount;
 
                 Unsafe.CopyBlockUnaligned(rows.Row, tile + ((nint)from * _rowBytes), (uint)(runCount * _rowBytes));
                 status = PutTexts(rows.Row, first + from, ref runCount, sink.Strings);
@@ -175,7 +172,14 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
             return DecodeStatus.Ok;
         }
 
-        for (var index = 0; index < count; index++, row += _rowBytes)
+        var known = 0;
+        if (_columns.Texts.Length == 1 && _columns.Texts[0].Width == 1 && _columns.Texts[0].Base == 0 && ReferenceEquals(strings, _textIdsOf))
+        {
+            known = PutKnownTexts(_columns.Texts[0], row, first, count);
+            row += (nint)known * _rowBytes;
+        }
+
+        for (var index = known; index < count; index++, row += _rowBytes)
         {
             foreach (ref readonly var column in _columns.Texts)
             {
@@ -189,6 +193,23 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
         }
 
         return DecodeStatus.Ok;
+    }
+
+    /// <summary>Stores the ids of texts that records before had, too, as far as that goes: most batches have few, in one column of bytes.</summary>
+    /// <returns>How many were stored.</returns>
+    private int PutKnownTexts(in WeirColumn column, byte* row, int first, int count)
+    {
+        var to = row + column.Action.Offset;
+        var data = column.Data + first;
+        var ids = _textIds.AsSpan(0, _columns.TextCount);
+        var index = 0;
+        for (; index < count && data[index] < (uint)ids.Length && ids[data[index]] < TextInvalid; index++)
+        {
+            *(uint*)to = ids[data[index]];
+            to += _rowBytes;
+        }
+
+        return index;
     }
 
     /// <summary>Stores the id of a text of the batch. Ids are the dictionary's, which may change from record to record.</summary>
@@ -214,222 +235,6 @@ internal sealed unsafe class WeirBatchDecoder : FlowDecoder
 
         *(uint*)to = id;
         return id == TextInvalid ? DecodeStatus.InvalidUtf8 : DecodeStatus.Ok;
-    }
-
-    /// <summary>Puts the numbers of a safe column into the rows in one pass.</summary>
-    private void Spread(in WeirColumn column, byte* to, int first, int count)
-    {
-        var storedBytes = column.Action.Kind switch
-        {
-            FieldKind.U8 or FieldKind.Mask or FieldKind.Proto => sizeof(byte),
-            FieldKind.U16 or FieldKind.Etype or FieldKind.Port => sizeof(ushort),
-            FieldKind.U32 => sizeof(uint),
-            _ => sizeof(ulong),
-        };
-        var data = column.Data + ((long)first * column.Width);
-        switch (column.Width)
-        {
-            case 1:
-                Spread(new ReadOnlySpan<byte>(data, count), column.Base, storedBytes, to);
-                break;
-            case 2:
-                Spread(new ReadOnlySpan<ushort>(data, count), column.Base, storedBytes, to);
-                break;
-            case 4:
-                Spread(new ReadOnlySpan<uint>(data, count), column.Base, storedBytes, to);
-                break;
-            default:
-                Spread(new ReadOnlySpan<ulong>(data, count), column.Base, storedBytes, to);
-                break;
-        }
-    }
-
-    private void Spread<T>(ReadOnlySpan<T> from, ulong numberBase, int storedBytes, byte* to)
-        where T : unmanaged, System.Numerics.IBinaryInteger<T>
-    {
-        var rowBytes = _rowBytes;
-        foreach (var difference in from)
-        {
-            var value = numberBase + ulong.CreateTruncating(difference);
-            switch (storedBytes) // The same each time, so it is foreseen.
-            {
-                case sizeof(ulong):
-                    *(ulong*)to = value;
-                    break;
-                case sizeof(uint):
-                    *(uint*)to = (uint)value;
-                    break;
-                case sizeof(ushort):
-                    *(ushort*)to = (ushort)value;
-                    break;
-                default:
-                    *to = (byte)value;
-                    break;
-            }
-
-            to += rowBytes;
-        }
-    }
-
-    /// <summary>Brings the numbers of a column to 64 bits.</summary>
-    private void Widen(in WeirColumn column, int first, int count)
-    {
-        var values = _values.AsSpan(0, count);
-        var data = column.Data + ((long)first * column.Width);
-        switch (column.Width)
-        {
-            case 0:
-                values.Fill(column.Base);
-                return;
-            case 1:
-                Widen(new ReadOnlySpan<byte>(data, count), column.Base, values);
-                break;
-            case 2:
-                Widen(new ReadOnlySpan<ushort>(data, count), column.Base, values);
-                break;
-            case 4:
-                Widen(new ReadOnlySpan<uint>(data, count), column.Base, values);
-                break;
-            default:
-                Widen(new ReadOnlySpan<ulong>(data, count), column.Base, values);
-                break;
-        }
-
-        if (column.MayWrap)
-        {
-            MarkAll(count, DecodeStatus.NumberOutOfRange, 0, column.Base);
-        }
-    }
-
-    private static void Widen<T>(ReadOnlySpan<T> from, ulong numberBase, Span<ulong> to)
-        where T : unmanaged, System.Numerics.IBinaryInteger<T>
-    {
-        for (var index = 0; index < from.Length && index < to.Length; index++)
-        {
-            to[index] = numberBase + ulong.CreateTruncating(from[index]);
-        }
-    }
-
-    /// <summary>Stores the widened numbers, and marks the records whose number its tag or meter cannot hold.</summary>
-    private void PutNumbers(in FieldAction action, bool isSafe, byte* tile, int count)
-    {
-        var isUsed = action.Offset >= 0;
-        var to = tile + action.Offset;
-        switch (action.Kind)
-        {
-            case FieldKind.TimeSeconds:
-                Scatter64(to, count);
-                if (!isSafe)
-                {
-                    MarkAll(count, DecodeStatus.TimeMissing, ulong.MaxValue, 1);
-                    Check(count, uint.MaxValue, DecodeStatus.TimeOutOfRange);
-                }
-
-                return;
-            case FieldKind.U8 or FieldKind.Mask or FieldKind.Proto:
-                var above8 = action.Kind == FieldKind.Proto ? DecodeStatus.ProtocolUnknown : DecodeStatus.NumberOutOfRange;
-                CheckUnless(isSafe, count, byte.MaxValue, above8);
-                if (isUsed)
-                {
-                    Scatter8(to, count);
-                }
-
-                return;
-            case FieldKind.U16 or FieldKind.Etype or FieldKind.Port:
-                var above16 = action.Kind == FieldKind.Port ? DecodeStatus.PortOutOfRange : DecodeStatus.NumberOutOfRange;
-                CheckUnless(isSafe, count, ushort.MaxValue, above16);
-                if (isUsed)
-                {
-                    Scatter16(to, count);
-                }
-
-                return;
-            case FieldKind.U32:
-                CheckUnless(isSafe, count, uint.MaxValue, DecodeStatus.NumberOutOfRange);
-                if (isUsed)
-                {
-                    Scatter32(to, count);
-                }
-
-                return;
-            case FieldKind.Mac:
-                CheckUnless(isSafe, count, FieldWriter.MacMax, DecodeStatus.NumberOutOfRange);
-                goto default;
-            default:
-                if (isUsed)
-                {
-                    Scatter64(to, count);
-                }
-
-                return;
-        }
-    }
-
-    private void Scatter8(byte* to, int count)
-    {
-        var rowBytes = _rowBytes;
-        foreach (var value in _values.AsSpan(0, count))
-        {
-            *(byte*)to = (byte)value;
-            to += rowBytes;
-        }
-    }
-
-    private void Scatter16(byte* to, int count)
-    {
-        var rowBytes = _rowBytes;
-        foreach (var value in _values.AsSpan(0, count))
-        {
-            *(ushort*)to = (ushort)value;
-            to += rowBytes;
-        }
-    }
-
-    private void Scatter32(byte* to, int count)
-    {
-        var rowBytes = _rowBytes;
-        foreach (var value in _values.AsSpan(0, count))
-        {
-            *(uint*)to = (uint)value;
-            to += rowBytes;
-        }
-    }
-
-    private void Scatter64(byte* to, int count)
-    {
-        var rowBytes = _rowBytes;
-        foreach (var value in _values.AsSpan(0, count))
-        {
-            *(ulong*)to = value;
-            to += rowBytes;
-        }
-    }
-
-    private bool IsScaled(in FieldAction action) => action.Offset == _packetsOffset || action.Offset == _bytesOffset;
-
-    private void PutAddresses(in WeirColumn column, byte* tile, int first, int count)
-    {
-        if (column.Action.Offset < 0)
-        {
-            return;
-        }
-
-        var to = tile + column.Action.Offset;
-        for (var index = 0; index < count; index++, to += _rowBytes)
-        {
-            switch (column.Width)
-            {
-                case 4:
-                    AddressText.PutIpv4(to, ((uint*)column.Data)[first + index]);
-                    break;
-                case 0:
-                    Unsafe.CopyBlockUnaligned(to, column.Data, AddressText.Bytes);
-                    break;
-                default:
-                    Unsafe.CopyBlockUnaligned(to, column.Data + ((long)(first + index) * AddressText.Bytes), AddressText.Bytes);
-                    break;
-            }
-        }
     }
 
     private void Scale(byte* tile, int count)
