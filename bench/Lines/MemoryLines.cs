@@ -62,7 +62,8 @@ internal static class MemoryLines
             Peer = rowBytes,
             Ratio = bytesPerSeries / rowBytes,
             Target = LineTarget.AtMost(1.25, 1.25),
-            Note = $"{seriesCount:N0} series; resident {resident >> 20} MiB more than before, {used >> 20} MiB charged to the budget; the larger counts.",
+            Note = $"{seriesCount:N0} series; resident {resident >> 20} MiB more than before, {used >> 20} MiB charged to the "
+                + "budget; the larger counts.",
         };
     }
 
@@ -87,13 +88,15 @@ internal static class MemoryLines
         }
 
         var gen2 = GC.CollectionCount(2) - gen2Before;
-        yield return new LineResult("memory.churn", "highest resident memory after the first 10 cuts / after the 10th, all series and texts new in each cut", "MiB")
+        yield return new LineResult(
+            "memory.churn", "highest resident memory after the first 10 cuts / after the 10th, all series and texts new in each cut", "MiB")
         {
             Ours = highest >> 20,
             Peer = warm >> 20,
             Ratio = (double)highest / warm,
             Target = LineTarget.AtMost(1.10, 1.02),
-            Note = $"{(long)cutCount * ChurnBed.SeriesPerCut:N0} distinct series and {(long)cutCount * ChurnBed.TextsPerCut:N0} distinct texts in {cutCount} cuts, "
+            Note = $"{(long)cutCount * ChurnBed.SeriesPerCut:N0} distinct series and "
+                + $"{(long)cutCount * ChurnBed.TextsPerCut:N0} distinct texts in {cutCount} cuts, "
                 + "folded, rolled up and built; what the process held before is taken off.",
         };
         yield return new LineResult("gc.gen2", "gen-2 collections in the same cuts after the 10th", "count")

@@ -18,7 +18,8 @@ internal sealed class Feeder : IDisposable
 
     private readonly BatchSender _sender;
     private readonly List<(byte[] Bytes, int MessageCount, int RecordCount)> _batches = [];
-    private readonly Queue<(long EndOffset, int Bytes)>[] _ahead = [.. Enumerable.Range(0, PartitionCount).Select(_ => new Queue<(long, int)>())];
+    private readonly Queue<(long EndOffset, int Bytes)>[] _ahead =
+        [.. Enumerable.Range(0, PartitionCount).Select(_ => new Queue<(long, int)>())];
     private readonly long[] _aheadBytes = new long[PartitionCount];
     private int _nextBatch;
 
