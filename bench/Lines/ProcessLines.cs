@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Weir.Bench.Flows;
 using Weir.Bench.Measure;
 using Weir.Bench.Paths;
@@ -86,7 +85,8 @@ internal static class ProcessLines
             Ratio = rate / required,
             Target = LineTarget.AtLeast(1, 1),
             Note = $"{run.ReadCount:N0} records read = folded, none lost; resident {run.ResidentBytes >> 20} MiB at the end; "
-                + $"broker and feeder share the {Environment.ProcessorCount} cores: {run.BrokerCores:F2} and {run.FeederCores:F2} of a core, weir {run.Cores:F2}.",
+                + $"broker and feeder share the {Environment.ProcessorCount} cores: {run.BrokerCores:F2} and {run.FeederCores:F2} of a core, "
+                + $"weir {run.Cores:F2}.",
         };
         var consumer = run.ConsumerNanos / run.RecordCount;
         yield return new LineResult($"process.{name}.cpu", $"CPU a flow of the consumer's side / the in-memory path, {format}", "ns/flow")
@@ -176,7 +176,7 @@ internal static class ProcessLines
         double Account(string line) => WeirProgram.Sum(weir.Metrics(), "weir_writer_account_records_total", $"line=\"{line}\"");
         weir.Await(() => (long)Account("read") >= feeder.SentCount, "store all that was sent", _catchUpTimeout);
         var (read, folded) = ((long)Account("read"), (long)Account("folded"));
-        var resident = ResidentBytes(weir.Id);
+        var resident = ProcessMemory.ResidentBytes(weir.Id);
         var code = weir.Stop();
         if (read != feeder.SentCount || folded != read || code != 0)
         {
@@ -185,12 +185,6 @@ internal static class ProcessLines
         }
 
         return before.To(after, read, resident);
-    }
-
-    private static long ResidentBytes(int processId)
-    {
-        var line = File.ReadLines($"/proc/{processId}/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
     /// <summary>Counters at one moment.</summary>
