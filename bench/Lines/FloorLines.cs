@@ -103,7 +103,7 @@ internal static class FloorLines
         using (broker)
         {
             using var feeder = new Feeder(bootstrap, flows, "weir-proto");
-            _ = feeder.Fill();
+            feeder.Fill();
             var messages = flows.Messages("weir-proto");
             using var path = new WeirPath("weir-proto");
             var rounds = Rounds.Measure(

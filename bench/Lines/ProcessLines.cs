@@ -127,7 +127,7 @@ internal static class ProcessLines
             using (broker)
             {
                 using var feeder = new Feeder(bootstrap, flows, format);
-                _ = feeder.Fill();
+                feeder.Fill();
                 var config = Path.Combine(directory, "weir.yaml");
                 File.WriteAllText(config, Configuration(bootstrap, format, directory));
                 using var weir = WeirProgram.StartRun(program, config);
