@@ -26,6 +26,9 @@ internal sealed record BenchOptions
         bench/README.md explains each line and its peer.
         """;
 
+    private static readonly string[] _known =
+        ["--quick", "--gate", "--list", "--help", "-h", "--write-baseline", "--only", "--json", "--baseline"];
+
     /// <summary>Fewer rounds.</summary>
     public bool IsQuick { get; init; }
 
@@ -75,12 +78,12 @@ internal sealed record BenchOptions
                 "--list" => options with { IsList = true },
                 "--help" or "-h" => options with { IsHelp = true },
                 "--write-baseline" => options with { WritesBaseline = true },
-                "--only" => options with { Only = [.. options.Only, .. (value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)] },
+                "--only" => options with { Only = [.. options.Only, .. Names(value)] },
                 "--json" => options with { JsonPath = value },
                 "--baseline" => options with { BaselinePath = value },
                 _ => options,
             };
-            if (argument is not ("--quick" or "--gate" or "--list" or "--help" or "-h" or "--write-baseline" or "--only" or "--json" or "--baseline"))
+            if (!_known.Contains(argument))
             {
                 error = $"There is no option {argument}; --help shows those that there are.";
             }
@@ -96,4 +99,7 @@ internal sealed record BenchOptions
 
     /// <summary>True when a group is to be measured.</summary>
     internal bool Wants(LineGroup group) => Only.Count == 0 || Only.Any(group.IsNamed);
+
+    private static string[] Names(string? list) =>
+        (list ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -40,7 +40,8 @@ internal static class Ratios
 
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $".NET {Environment.Version}, {Environment.ProcessorCount} cores, {DateTime.UtcNow:yyyy-MM-dd}; medians of {RoundCount} interleaved rounds"));
+            $".NET {Environment.Version}, {Environment.ProcessorCount} cores, {DateTime.UtcNow:yyyy-MM-dd}; "
+            + $"medians of {RoundCount} interleaved rounds"));
         foreach (var name in names.Length == 0 ? [.. _suites.Keys] : names)
         {
             _suites[name]();
@@ -69,7 +70,8 @@ internal static class Ratios
                 var elapsed = Stopwatch.GetElapsedTime(from);
                 if (index > 0 && found != checksum)
                 {
-                    throw new InvalidOperationException($"{peers[index].Name} returned {found}, {peers[0].Name} {checksum}: not the same job.");
+                    throw new InvalidOperationException(
+                        $"{peers[index].Name} returned {found}, {peers[0].Name} {checksum}: not the same job.");
                 }
 
                 checksum = found;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 using Weir.Codecs.Flow;
+using Weir.Core.Hashing;
 
 namespace Weir.Bench.Flows;
 
@@ -119,7 +120,7 @@ internal sealed class FlowSet
     {
         // An odd factor: no two of the first 2^24 series have one client.
         var client = (uint)series * 0x9E37_79B1U & 0xFF_FFFF;
-        var mixed = (uint)series * 0x85EB_CA6BU >> 8;
+        var mixed = (uint)(TagHash.Mix((ulong)series + 1, 0x9e37_79b9_7f4a_7c15) >> 8);
         var port = _ports[mixed % _ports.Length];
         var isUdp = port is 53 or 123;
         var packets = LogUniform(random, 2_000);

@@ -26,11 +26,14 @@ internal static class ClickHouseLines
 
     private static LineGroup Server(string id, int seriesCount, bool keepsRaw, LineTarget target) => new(
         [id],
-        $"CPU of raw rows -> {(keepsRaw ? "MergeTree" : "Null")} and 2 views / (Weir + server), clickhouse-server 18.16.1, {seriesCount:N0} series; 1 M flows",
+        $"CPU of raw rows -> {(keepsRaw ? "MergeTree" : "Null")} and 2 views / (Weir + server), clickhouse-server 18.16.1, "
+            + $"{seriesCount:N0} series; 1 M flows",
         context => RunServer(context, id, seriesCount, keepsRaw, target));
 
     private static LineGroup Embedded(string id, int seriesCount) => new(
-        [id], $"the same in the embedded ClickHouse 26.7, {seriesCount:N0} series, all in one process", context => RunEmbedded(context, id, seriesCount));
+        [id],
+        $"the same in the embedded ClickHouse 26.7, {seriesCount:N0} series, all in one process",
+        context => RunEmbedded(context, id, seriesCount));
 
     private static IEnumerable<LineResult> RunServer(BenchContext context, string id, int seriesCount, bool keepsRaw, LineTarget target)
     {
@@ -69,9 +72,10 @@ internal static class ClickHouseLines
 
         using (engine)
         {
+            var roundCount = context.Plan.IsQuick ? 1 : 3;
             yield return engine is null
                 ? new LineResult(id, "raw rows into the embedded ClickHouse / Weir", "CPU s/1M") { Skipped = reason }
-                : Compare(context, id, "26.7, embedded", engine, context.PathFlows(seriesCount), keepsRaw: false, context.Plan.IsQuick ? 1 : 3);
+                : Compare(context, id, "26.7, embedded", engine, context.PathFlows(seriesCount), keepsRaw: false, roundCount);
         }
 
         context.Forget();
@@ -104,12 +108,14 @@ internal static class ClickHouseLines
             }
         }
 
-        return new LineResult(id, $"raw rows -> {(keepsRaw ? "MergeTree" : "Null")} + 2 views / (Weir + server), ClickHouse {version}", "CPU s/1M")
+        return new LineResult(
+            id, $"raw rows -> {(keepsRaw ? "MergeTree" : "Null")} + 2 views / (Weir + server), ClickHouse {version}", "CPU s/1M")
         {
             Ours = Rounds.Median(ours),
             Peer = Rounds.Median(peers),
             Ratio = Rounds.Median(ratios),
-            Note = $"CPU seconds for 1 M flows, all processes, until merges rest; sums of both are equal. {flows.Count:N0} flows; {ratios.Count} rounds.",
+            Note = $"CPU seconds for 1 M flows, all processes, until merges rest; sums of both are equal. {flows.Count:N0} "
+                + $"flows; {ratios.Count} rounds.",
         };
     }
 

@@ -31,7 +31,12 @@ internal static class DecodeLines
         var distinct = new FlowSet(Enumerable.Range(0, RecordCount));
         var known = new FlowSet(KnownSeriesCount, RecordCount);
         yield return Binary(
-            context, "decode.proto.full", "weir-proto, each tag set seen once: every field is read", distinct, "weir-proto", LineTarget.AtLeast(2.5, 3.3));
+            context,
+            "decode.proto.full",
+            "weir-proto, each tag set seen once: every field is read",
+            distinct,
+            "weir-proto",
+            LineTarget.AtLeast(2.5, 3.3));
         yield return Binary(
             context,
             "decode.proto.key",
@@ -64,7 +69,13 @@ internal static class DecodeLines
     {
         var messages = flows.Messages("pmacct-json");
         return Measure(
-            context, "decode.json", "pmacct JSON lines, 13 keys", flows, "pmacct-json", LineTarget.AtLeast(2, 3.5), "System.Text.Json, generated",
+            context,
+            "decode.json",
+            "pmacct JSON lines, 13 keys",
+            flows,
+            "pmacct-json",
+            LineTarget.AtLeast(2, 3.5),
+            "System.Text.Json, generated",
             () => ParseJson(messages));
     }
 
@@ -87,7 +98,8 @@ internal static class DecodeLines
             Peer = rounds.Nanos(0),
             Ratio = rounds.Ratio(0, 1),
             Target = target,
-            Note = $"{flows.BytesPerRecord(format):F1} B a record; allocated a record: {rounds.AllocatedBytes(1):F1} B, peer {rounds.AllocatedBytes(0):F0} B.",
+            Note = $"{flows.BytesPerRecord(format):F1} B a record; allocated a record: {rounds.AllocatedBytes(1):F1} B, peer "
+                + $"{rounds.AllocatedBytes(0):F0} B.",
         };
     }
 

@@ -103,7 +103,7 @@ internal static class FloorLines
         using (broker)
         {
             using var feeder = new Feeder(bootstrap, flows, "weir-proto");
-            _ = feeder.Fill();
+            feeder.Fill();
             var messages = flows.Messages("weir-proto");
             using var path = new WeirPath("weir-proto");
             var rounds = Rounds.Measure(
@@ -112,12 +112,14 @@ internal static class FloorLines
                 feeder.SentCount,
                 new Contender("librdkafka", () => ConsumeAll(bootstrap, feeder.SentMessageCount)),
                 new Contender("Weir in memory", () => path.Run(messages).RecordsSum > 0 ? 1UL : 0, flows.Count));
-            yield return new LineResult("floor.consume", "librdkafka's own consuming of LZ4 batches / the in-memory path of what it brings", "ns/flow")
+            yield return new LineResult(
+                "floor.consume", "librdkafka's own consuming of LZ4 batches / the in-memory path of what it brings", "ns/flow")
             {
                 Ours = rounds.Nanos(1),
                 Peer = rounds.Nanos(0),
                 Ratio = rounds.Ratio(0, 1),
-                Note = $"CPU of all threads of the consumer, joining included; {feeder.SentCount:N0} flows in {feeder.SentBytes >> 20} MiB as stored.",
+                Note = $"CPU of all threads of the consumer, joining included; {feeder.SentCount:N0} flows in "
+                    + $"{feeder.SentBytes >> 20} MiB as stored.",
             };
         }
 

@@ -26,7 +26,9 @@ internal static class FlushLines
     {
         context.Log("flush.rows");
         using var path = new WeirPath("weir");
-        var cut = path.Fold(new FlowSet(Enumerable.Range(0, RowCount)).Messages("weir"));
+        var series = Enumerable.Range(0, RowCount).ToArray();
+        new Random(FlowSet.Seed).Shuffle(series);
+        var cut = path.Fold(new FlowSet(series).Messages("weir"));
         var exporters = Enumerable.Range(0, cut.Strings.Count).Select(id => Encoding.UTF8.GetString(cut.Strings.Utf8(id))).ToList();
         yield return Rows(context, path.Schema, cut, exporters);
         context.Log("flush.bytes");
@@ -69,8 +71,13 @@ internal static class FlushLines
         }
 
         var rounds = Rounds.Measure(
-            context.Plan, RoundClock.ThreadCpu, RowCount, new Contender("Array.Sort, a column at a time", Peer), new Contender("Weir", Ours));
-        return new LineResult("flush.rows", "Array.Sort by the full key, then a column at a time / ours, 1 M rows of edge_1s, no compression", "ns/row")
+            context.Plan,
+            RoundClock.ThreadCpu,
+            RowCount,
+            new Contender("Array.Sort, a column at a time", Peer),
+            new Contender("Weir", Ours));
+        return new LineResult(
+            "flush.rows", "Array.Sort by the full key, then a column at a time / ours, 1 M rows of edge_1s, no compression", "ns/row")
         {
             Ours = rounds.Nanos(1),
             Peer = rounds.Nanos(0),
@@ -89,7 +96,8 @@ internal static class FlushLines
         var sorted = blocks.Compress();
         _ = blocks.Encode(store, schema.Views[0], exporters, isSorted: false);
         var unsorted = blocks.Compress();
-        return new LineResult($"flush.bytes.{name}", $"sorted / unsorted size of a block, {(method == FrameMethod.Zstd ? "zstd 1" : "lz4")}", "B/row")
+        return new LineResult(
+            $"flush.bytes.{name}", $"sorted / unsorted size of a block, {(method == FrameMethod.Zstd ? "zstd 1" : "lz4")}", "B/row")
         {
             Ours = (double)sorted / store.Count,
             Peer = (double)unsorted / store.Count,

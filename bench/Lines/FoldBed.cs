@@ -193,7 +193,8 @@ internal sealed unsafe class FoldBed : IDisposable
         var row = chunk.Rows;
         for (var index = 0; index < chunk.RecordCount; index++)
         {
-            ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, new FoldKey((ulong*)(row + StreamSchema.HashBytes)), out _);
+            var key = new FoldKey((ulong*)(row + StreamSchema.HashBytes));
+            ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, key, out _);
             RowVectors.Add((ulong*)Unsafe.AsPointer(ref found), (ulong*)(row + _schema.RecordMetersOffset), Sums.Count);
             row += _schema.RecordBytes;
         }

@@ -3,14 +3,19 @@ using Weir.Bench.Report;
 
 namespace Weir.Bench.Lines;
 
-/// <summary>The fold table beside a dictionary of structs, folded by reference: key 48 B, 11 sums, the row of the standard edge view.</summary>
+/// <summary>
+/// The fold table beside a dictionary of structs, folded by reference: key 48 B, 11 sums, the row of the standard edge
+/// view.
+/// </summary>
 internal static class FoldLines
 {
     private const int RecordCount = 1 << 20;
 
     /// <summary>Series that are known, by zipf.</summary>
     public static LineGroup GroupZipf { get; } = new(
-        ["fold.zipf", "fold.growth.zipf"], "Dictionary by reference / ours at 1 M series, zipf; ours at 1 M / ours at 10 k; a record", RunZipf);
+        ["fold.zipf", "fold.growth.zipf"],
+        "Dictionary by reference / ours at 1 M series, zipf; ours at 1 M / ours at 10 k; a record",
+        RunZipf);
 
     /// <summary>Series drawn alike.</summary>
     public static LineGroup GroupUniform { get; } = new(

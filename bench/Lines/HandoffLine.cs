@@ -15,7 +15,8 @@ internal static class HandoffLine
     private const long ChunkCount = 200_000;
 
     /// <summary>The group.</summary>
-    public static LineGroup Group { get; } = new(["handoff"], "Channel a record / stage queue at 1,024 records a chunk, two threads; a record", Run);
+    public static LineGroup Group { get; } = new(
+        ["handoff"], "Channel a record / stage queue at 1,024 records a chunk, two threads; a record", Run);
 
     private static IEnumerable<LineResult> Run(BenchContext context)
     {
@@ -26,7 +27,8 @@ internal static class HandoffLine
             ChannelRecordCount,
             new Contender("Channel of single records", HandOverRecords),
             new Contender("Weir, 1,024 records a chunk", HandOverChunks, ChunkCount * RecordsPerChunk));
-        yield return new LineResult("handoff", "bounded Channel of single records (24 B) / stage queue of 1,024 records, all counters exact", "ns/record")
+        yield return new LineResult(
+            "handoff", "bounded Channel of single records (24 B) / stage queue of 1,024 records, all counters exact", "ns/record")
         {
             Ours = rounds.Nanos(1),
             Peer = rounds.Nanos(0),
@@ -40,7 +42,12 @@ internal static class HandoffLine
     private static ulong HandOverRecords()
     {
         var channel = Channel.CreateBounded<Record>(
-            new BoundedChannelOptions(CapacityRecords) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.Wait });
+            new BoundedChannelOptions(CapacityRecords)
+            {
+                SingleReader = true,
+                SingleWriter = true,
+                FullMode = BoundedChannelFullMode.Wait,
+            });
         var count = 0L;
         var consumer = new Thread(() =>
         {

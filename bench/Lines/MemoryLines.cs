@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Aggregator;
 using Weir.Bench.Flows;
+using Weir.Bench.Measure;
 using Weir.Bench.Paths;
 using Weir.Bench.Report;
 using Weir.Core.Buffers;
@@ -29,7 +30,7 @@ internal static class MemoryLines
         yield return Series(context);
         context.Forget();
         context.Log("memory.churn, gc.gen2");
-        foreach (var line in Churn(context, ResidentBytes()))
+        foreach (var line in Churn(context, ProcessMemory.ResidentBytes()))
         {
             yield return line;
         }
@@ -42,17 +43,17 @@ internal static class MemoryLines
         var seriesCount = context.Plan.IsQuick ? SeriesCount / 2 : SeriesCount;
         var messages = new FlowSet(Enumerable.Range(0, seriesCount)).Messages("weir");
         context.Forget();
-        var before = ResidentBytes();
+        var before = ProcessMemory.ResidentBytes();
         using var path = new WeirPath("weir");
         var cut = path.Fold(messages);
-        var resident = ResidentBytes() - before;
+        var resident = ProcessMemory.ResidentBytes() - before;
         var rowBytes = path.Schema.Views.Sum(view => view.KeyBytes + path.Schema.MeterBytes);
         var rowCount = Enumerable.Range(0, path.Schema.Views.Length).Sum(view => (long)cut.Rows(0, view)!.Count);
         var used = path.UsedBytes;
         path.Release(cut);
         if (rowCount != (long)seriesCount * path.Schema.Views.Length)
         {
-            throw new Measure.ChecksumException($"{rowCount} rows came from {seriesCount} series.");
+            throw new ChecksumException($"{rowCount} rows came from {seriesCount} series.");
         }
 
         var bytesPerSeries = (double)Math.Max(0, Math.Max(resident, used) - AllowedBytes) / seriesCount;
@@ -62,7 +63,8 @@ internal static class MemoryLines
             Peer = rowBytes,
             Ratio = bytesPerSeries / rowBytes,
             Target = LineTarget.AtMost(1.25, 1.25),
-            Note = $"{seriesCount:N0} series; resident {resident >> 20} MiB more than before, {used >> 20} MiB charged to the budget; the larger counts.",
+            Note = $"{seriesCount:N0} series; resident {resident >> 20} MiB more than before, {used >> 20} MiB charged to the "
+                + "budget; the larger counts.",
         };
     }
 
@@ -80,20 +82,22 @@ internal static class MemoryLines
             if (cut == WarmCuts - 1)
             {
                 gen2Before = GC.CollectionCount(2);
-                warm = ResidentBytes() - before;
+                warm = ProcessMemory.ResidentBytes() - before;
             }
 
-            highest = cut >= WarmCuts ? Math.Max(highest, ResidentBytes() - before) : 0;
+            highest = cut >= WarmCuts ? Math.Max(highest, ProcessMemory.ResidentBytes() - before) : 0;
         }
 
         var gen2 = GC.CollectionCount(2) - gen2Before;
-        yield return new LineResult("memory.churn", "highest resident memory after the first 10 cuts / after the 10th, all series and texts new in each cut", "MiB")
+        yield return new LineResult(
+            "memory.churn", "highest resident memory after the first 10 cuts / after the 10th, all series and texts new in each cut", "MiB")
         {
             Ours = highest >> 20,
             Peer = warm >> 20,
             Ratio = (double)highest / warm,
             Target = LineTarget.AtMost(1.10, 1.02),
-            Note = $"{(long)cutCount * ChurnBed.SeriesPerCut:N0} distinct series and {(long)cutCount * ChurnBed.TextsPerCut:N0} distinct texts in {cutCount} cuts, "
+            Note = $"{(long)cutCount * ChurnBed.SeriesPerCut:N0} distinct series and "
+                + $"{(long)cutCount * ChurnBed.TextsPerCut:N0} distinct texts in {cutCount} cuts, "
                 + "folded, rolled up and built; what the process held before is taken off.",
         };
         yield return new LineResult("gc.gen2", "gen-2 collections in the same cuts after the 10th", "count")
@@ -103,13 +107,6 @@ internal static class MemoryLines
             Target = LineTarget.AtMost(0, 0),
             Note = "The whole process has a line of its own: process.gen2.",
         };
-    }
-
-    /// <summary>Resident memory of this process, as the kernel counts it.</summary>
-    private static long ResidentBytes()
-    {
-        var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
     /// <summary>Cuts of rows that were never seen before, through fold, roll-up and builder. One thread.</summary>
@@ -167,7 +164,7 @@ internal static class MemoryLines
             {
                 if (PathResult.Of(built).RowCount != SeriesPerCut * 2)
                 {
-                    throw new Measure.ChecksumException("A cut of distinct series has not as many rows.");
+                    throw new ChecksumException("A cut of distinct series has not as many rows.");
                 }
             }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Weir.Bench.Flows;
 using Weir.Bench.Measure;
 using Weir.Bench.Peers;
@@ -15,7 +14,8 @@ internal static class Ns1Lines
 {
     private const int RatioSeriesCount = 10_000;
     private const int PutCountMin = 200_000;
-    private const string TalkFigures = "The talk's map: 1,330 ns, 776 B, 12 allocations a metric (facts/PERFORMANCE.md; its table by size is not in the facts).";
+    private const string TalkFigures = "The talk's map: 1,330 ns, 776 B, 12 allocations a metric (facts/PERFORMANCE.md; its "
+        + "table by size is not in the facts).";
 
     private static readonly int[] _shapes = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
@@ -56,7 +56,10 @@ internal static class Ns1Lines
             RecordCount,
             new Contender("NS1's second design", () => PutAll(map, records)),
             new Contender("Weir", () => (ulong)bed.FoldTable() * Core.Model.RecordChunk.RecordsMax));
-        return new LineResult("fold.ns1", "NS1's map and array by last update (C# port of the idea; one sum) / ours (11 sums), 10 k series, zipf 1.1", "ns/record")
+        return new LineResult(
+            "fold.ns1",
+            "NS1's map and array by last update (C# port of the idea; one sum) / ours (11 sums), 10 k series, zipf 1.1",
+            "ns/record")
         {
             Ours = rounds.Nanos(1),
             Peer = rounds.Nanos(0),
@@ -81,15 +84,14 @@ internal static class Ns1Lines
             Ours = ours.Put,
             Peer = map.Put,
             Ratio = map.Put / ours.Put,
-            Note = string.Create(CultureInfo.InvariantCulture, $"First design (B-tree): {tree.Put:F0} ns. {(seriesCount == 1 ? TalkFigures : "")}"),
+            Note = $"First design (B-tree): {tree.Put:F0} ns. {(seriesCount == 1 ? TalkFigures : "")}",
         };
         yield return new LineResult($"ns1.flush.{seriesCount}", $"flush of {seriesCount:N0} distinct sets: second design / ours", "ns/set")
         {
             Ours = ours.Flush,
             Peer = map.Flush,
             Ratio = map.Flush / ours.Flush,
-            Note = string.Create(
-                CultureInfo.InvariantCulture, $"First design (B-tree): {tree.Flush:F0} ns. Ours takes the rows out of the table and gives them back."),
+            Note = $"First design (B-tree): {tree.Flush:F0} ns. Ours takes the rows out of the table and gives them back.",
         };
     }
 
@@ -144,12 +146,14 @@ internal static class Ns1Lines
     }
 
     /// <summary>Tag sets in the talk's words: customer, zone, record, POP.</summary>
-    private static KeyValuePair<string, string>[][] TagSets(int count) => [.. Enumerable.Range(0, count).Select(index => new KeyValuePair<string, string>[]
-    {
+    private static KeyValuePair<string, string>[][] TagSets(int count) => [.. Enumerable.Range(0, count).Select(TagSet)];
+
+    private static KeyValuePair<string, string>[] TagSet(int index) =>
+    [
         new("customer", $"customer-{index % 1_000}"),
         new("zone", $"zone-{index % 5_000}.example"),
         new("record", $"host-{index}"),
         new("pop", $"pop-{index % 25}"),
         new("type", "A"),
-    })];
+    ];
 }

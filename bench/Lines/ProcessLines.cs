@@ -19,7 +19,10 @@ internal static class ProcessLines
     private const int SeriesCount = 100_000;
     private const int RecordCount = 400_000;
 
-    /// <summary>How many times the in-memory path reads the records in one cut, so that as many fold into a row as in the process.</summary>
+    /// <summary>
+    /// How many times the in-memory path reads the records in one cut, so that as many fold into a row as in the
+    /// process.
+    /// </summary>
     private const int RepeatCount = 5;
 
     private static readonly string[] _consumerThreads = ["ingest ", "source", "dead letters", "weir", "rdk:", ".NET", "dotnet"];
@@ -48,7 +51,11 @@ internal static class ProcessLines
         context.Log($"process.{name}");
         if (RepositoryRoot.FindWeir(out var reason) is not { } program)
         {
-            yield return new LineResult($"process.{name}.rate", $"whole program, {format}", "M/s") { Skipped = reason, Target = LineTarget.AtLeast(1, 1) };
+            yield return new LineResult($"process.{name}.rate", $"whole program, {format}", "M flows/s")
+            {
+                Skipped = reason,
+                Target = LineTarget.AtLeast(1, 1),
+            };
             yield break;
         }
 
@@ -68,14 +75,18 @@ internal static class ProcessLines
         var inMemory = InMemoryNanos(context, format, flows);
         var run = RunProgram(context, program, format, flows);
         var rate = run.RecordCount / run.Elapsed.TotalSeconds / 1e6;
-        yield return new LineResult($"process.{name}.rate", $"whole program, {format}, sustained for {run.Elapsed.TotalSeconds:F0} s / the rate required", "M flows/s")
+        yield return new LineResult(
+            $"process.{name}.rate",
+            $"whole program, {format}, sustained for {run.Elapsed.TotalSeconds:F0} s / the rate required",
+            "M flows/s")
         {
             Ours = rate,
             Peer = required,
             Ratio = rate / required,
             Target = LineTarget.AtLeast(1, 1),
-            Note = $"{run.ReadCount:N0} records read = folded, none lost; resident {run.ResidentBytes >> 20} MiB at the end; broker and feeder share "
-                + $"the {Environment.ProcessorCount} cores: {run.BrokerCores:F2} and {run.FeederCores:F2} of a core, weir {run.Cores:F2}.",
+            Note = $"{run.ReadCount:N0} records read = folded, none lost; resident {run.ResidentBytes >> 20} MiB at the end; "
+                + $"broker and feeder share the {Environment.ProcessorCount} cores: {run.BrokerCores:F2} and {run.FeederCores:F2} of a core, "
+                + $"weir {run.Cores:F2}.",
         };
         var consumer = run.ConsumerNanos / run.RecordCount;
         yield return new LineResult($"process.{name}.cpu", $"CPU a flow of the consumer's side / the in-memory path, {format}", "ns/flow")
@@ -84,7 +95,8 @@ internal static class ProcessLines
             Peer = inMemory,
             Ratio = consumer / inMemory,
             Target = cpuTarget,
-            Note = $"All threads of weir but those of the embedded engine; with them {run.ProcessNanos / run.RecordCount:F0} ns. Engine: {run.EngineThreads}.",
+            Note = $"All threads of weir but those of the embedded engine; with them {run.ProcessNanos / run.RecordCount:F0} "
+                + $"ns. Engine: {run.EngineThreads}.",
         };
         yield return new LineResult($"process.{name}.gen2", "gen-2 collections of the program in that time", "count")
         {
@@ -102,8 +114,8 @@ internal static class ProcessLines
         byte[][] cut = [.. Enumerable.Repeat(messages, RepeatCount).SelectMany(once => once)];
         using var path = new WeirPath(format);
         var plan = context.Plan with { RoundCount = Math.Max(3, context.Plan.RoundCount / 3) };
-        return Rounds.Measure(
-            plan, RoundClock.ThreadCpu, (long)flows.Count * RepeatCount, new Contender("Weir in memory", () => path.Run(cut).Checksum)).Nanos(0);
+        var inMemory = new Contender("Weir in memory", () => path.Run(cut).Checksum);
+        return Rounds.Measure(plan, RoundClock.ThreadCpu, (long)flows.Count * RepeatCount, inMemory).Nanos(0);
     }
 
     private static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows)
@@ -115,7 +127,7 @@ internal static class ProcessLines
             using (broker)
             {
                 using var feeder = new Feeder(bootstrap, flows, format);
-                _ = feeder.Fill();
+                feeder.Fill();
                 var config = Path.Combine(directory, "weir.yaml");
                 File.WriteAllText(config, Configuration(bootstrap, format, directory));
                 using var weir = WeirProgram.StartRun(program, config);
@@ -138,14 +150,22 @@ internal static class ProcessLines
         memory: { limit: 4GiB }
         admin: { listen: 127.0.0.1:0 }
         views:
-          - { name: edge_1s, granularity: 1s, tags: [src_addr, dst_addr, dst_port, proto, exporter], order_by: [dst_addr, dst_port, proto, src_addr, exporter] }
-          - { name: edge_1m, granularity: 1m, tags: [src_addr, dst_addr, dst_port, proto, exporter], order_by: [dst_addr, dst_port, proto, src_addr, exporter] }
+          - name: edge_1s
+            granularity: 1s
+            tags: [src_addr, dst_addr, dst_port, proto, exporter]
+            order_by: [dst_addr, dst_port, proto, src_addr, exporter]
+          - name: edge_1m
+            granularity: 1m
+            tags: [src_addr, dst_addr, dst_port, proto, exporter]
+            order_by: [dst_addr, dst_port, proto, src_addr, exporter]
 
         """;
 
     private static ProgramRun Sustain(BenchContext context, WeirProgram broker, Feeder feeder, WeirProgram weir)
     {
-        var (warmUp, duration) = context.Plan.IsQuick ? (TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8)) : (TimeSpan.FromSeconds(12), TimeSpan.FromSeconds(60));
+        var (warmUp, duration) = context.Plan.IsQuick
+            ? (TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(8))
+            : (TimeSpan.FromSeconds(12), TimeSpan.FromSeconds(60));
         var begun = Stopwatch.GetTimestamp();
         feeder.Run(weir.NextOffsets, () => Stopwatch.GetElapsedTime(begun) >= (feeder.SentCount < WarmUpRecords ? _warmUpMax : warmUp));
         var before = Reading.Of(broker, weir);
@@ -156,25 +176,26 @@ internal static class ProcessLines
         double Account(string line) => WeirProgram.Sum(weir.Metrics(), "weir_writer_account_records_total", $"line=\"{line}\"");
         weir.Await(() => (long)Account("read") >= feeder.SentCount, "store all that was sent", _catchUpTimeout);
         var (read, folded) = ((long)Account("read"), (long)Account("folded"));
-        var resident = ResidentBytes(weir.Id);
+        var resident = ProcessMemory.ResidentBytes(weir.Id);
         var code = weir.Stop();
         if (read != feeder.SentCount || folded != read || code != 0)
         {
-            throw new ChecksumException($"The account does not close: {feeder.SentCount} sent, {read} read, {folded} folded, exit code {code}.");
+            throw new ChecksumException($"The account does not close: {feeder.SentCount} sent, {read} read, {folded} folded, "
+                + $"exit code {code}.");
         }
 
         return before.To(after, read, resident);
     }
 
-    private static long ResidentBytes(int processId)
-    {
-        var line = File.ReadLines($"/proc/{processId}/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) * 1024;
-    }
-
     /// <summary>Counters at one moment.</summary>
     private sealed record Reading(
-        long At, double ReadCount, double? Gen2Count, long WeirNanos, long BrokerNanos, long OwnNanos, IReadOnlyDictionary<string, long> Threads)
+        long At,
+        double ReadCount,
+        double? Gen2Count,
+        long WeirNanos,
+        long BrokerNanos,
+        long OwnNanos,
+        IReadOnlyDictionary<string, long> Threads)
     {
         internal static Reading Of(WeirProgram broker, WeirProgram weir)
         {
@@ -215,7 +236,10 @@ internal static class ProcessLines
                 Cores(after.OwnNanos - OwnNanos));
         }
 
-        /// <summary>Weir's own threads, .NET's and librdkafka's; what is left is the embedded engine's. The kernel keeps 15 characters.</summary>
+        /// <summary>
+        /// Weir's own threads, .NET's and librdkafka's; what is left is the embedded engine's. The kernel keeps 15
+        /// characters.
+        /// </summary>
         private static bool IsConsumer(string thread) =>
             !thread.StartsWith("weir-store", StringComparison.Ordinal)
             && _consumerThreads.Any(name => thread.StartsWith(name, StringComparison.Ordinal));

@@ -41,7 +41,8 @@ internal static class TwoCoreLine
         yield return Line("path.2core", "one core / two cores with the records exchanged, the better of the two ways", rounds, best) with
         {
             Target = LineTarget.AtLeast(1.5, 1.85),
-            Note = $"{layouts[best]}. Time on the wall, each thread pinned: an idle machine is needed. {1e3 / rounds.Nanos(best):F1} M flows/s.",
+            Note = $"{layouts[best]}. Time on the wall, each thread pinned: an idle machine is needed. "
+                + $"{1e3 / rounds.Nanos(best):F1} M flows/s.",
         };
         yield return Line("path.2core.pipeline", "one thread decodes, one folds and builds", rounds, 1);
         yield return Line("path.2core.exchange", "two threads decode, two fold, records go by hash", rounds, 2);

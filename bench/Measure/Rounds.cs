@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 
 namespace Weir.Bench.Measure;
 
@@ -38,6 +39,9 @@ internal sealed record RoundPlan(int RoundCount, TimeSpan WarmUp, bool IsQuick)
 internal sealed class Rounds
 {
 
+    private static readonly TimeSpan _compilerQuiet = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan _compilerTimeout = TimeSpan.FromSeconds(10);
+
     private readonly double[][] _nanosPerItem;
     private readonly double[] _allocatedBytesPerItem;
 
@@ -69,13 +73,19 @@ internal sealed class Rounds
         var rounds = new Rounds(contenders.Length, plan.RoundCount);
         var begun = Stopwatch.GetTimestamp();
         ulong? checksum = null; // Of the first run of the first one: all run equally often.
-        for (var warmUp = 0; warmUp < (plan.IsQuick ? 1 : 2) || Stopwatch.GetElapsedTime(begun) < plan.WarmUp; warmUp++)
+        var (compiledCount, compiledAt) = (JitInfo.GetCompiledMethodCount(), begun);
+        for (var warmUp = 0; warmUp < (plan.IsQuick ? 1 : 2) || !IsWarm(plan, begun, compiledAt); warmUp++)
         {
             foreach (var contender in contenders)
             {
                 var found = contender.Run();
                 checksum ??= found;
                 Check(contenders[0], checksum.Value, contender, found);
+            }
+
+            if (JitInfo.GetCompiledMethodCount() is var count && count != compiledCount)
+            {
+                (compiledCount, compiledAt) = (count, Stopwatch.GetTimestamp());
             }
         }
 
@@ -93,6 +103,16 @@ internal sealed class Rounds
 
     /// <summary>The value in the middle; of an even number, the upper of the two.</summary>
     internal static double Median(IReadOnlyCollection<double> values) => values.Order().ElementAt(values.Count / 2);
+
+    /// <summary>True when the time is over and the compiler beside the run has been quiet for a while; it starves on a busy machine.</summary>
+    private static bool IsWarm(RoundPlan plan, long begun, long compiledAt)
+    {
+        var elapsed = Stopwatch.GetElapsedTime(begun);
+        var isCompiled = plan.WarmUp == TimeSpan.Zero
+            || Stopwatch.GetElapsedTime(compiledAt) >= _compilerQuiet
+            || elapsed >= plan.WarmUp + _compilerTimeout;
+        return elapsed >= plan.WarmUp && isCompiled;
+    }
 
     private ulong Time(int index, int round, RoundClock clock, long itemCount, Contender contender)
     {

@@ -11,7 +11,10 @@ namespace Weir.Bench.Paths;
 /// <param name="EncodedBytes">Bytes of the compressed blocks.</param>
 internal readonly record struct PathResult(long RowCount, ulong RecordsSum, ulong BytesSum, long EncodedBytes)
 {
-    /// <summary>Equal where the same flows have become the same rows. The size of the blocks is not in it: frames may be split in other places.</summary>
+    /// <summary>
+    /// Equal where the same flows have become the same rows. The size of the blocks is not in it: frames may be split in other
+    /// places.
+    /// </summary>
     public ulong Checksum => unchecked((((ulong)RowCount * 0x9E37_79B9_7F4A_7C15) + RecordsSum) * 0x85EB_CA6B) ^ BytesSum;
 
     /// <summary>Adds the result of another part of the flows.</summary>

@@ -19,7 +19,10 @@ internal enum TwoCoreLayout
     /// <summary>A thread decodes and routes, the other folds and builds.</summary>
     Pipeline,
 
-    /// <summary>Two threads decode, each its partition, and send each record to the one of two folding threads that owns its hash.</summary>
+    /// <summary>
+    /// Two threads decode, each its partition, and send each record to the one of two folding threads that owns its
+    /// hash.
+    /// </summary>
     Exchange,
 
     /// <summary>Two threads, each with a partition of its own from decode to blocks; nothing is exchanged.</summary>

@@ -8,7 +8,10 @@ using Weir.Writer;
 
 namespace Weir.Bench.Paths;
 
-/// <summary>Weir's own path in memory on one core: decode, route, fold, roll up, sort, transpose, compress, in the thread that calls.</summary>
+/// <summary>
+/// Weir's own path in memory on one core: decode, route, fold, roll up, sort, transpose, compress, in the thread that
+/// calls.
+/// </summary>
 /// <remarks>The same objects as <c>weir run</c> with <c>aggregation.workers: 0</c>, without Kafka and ClickHouse. One thread.</remarks>
 internal sealed class WeirPath : IDisposable
 {

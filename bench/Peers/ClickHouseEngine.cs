@@ -73,7 +73,9 @@ internal sealed class ServerEngine : ClickHouseEngine
 
     /// <summary>Uses a server that somebody else ends.</summary>
     public ServerEngine(PrivateServer server)
-        : this(server, new WriterOptions { Url = server.Url, Database = Database, Compression = BlockCompression.Lz4, Retention = Retention })
+        : this(
+            server,
+            new WriterOptions { Url = server.Url, Database = Database, Compression = BlockCompression.Lz4, Retention = Retention })
     {
     }
 

@@ -7,7 +7,10 @@ using Weir.Core.Model;
 
 namespace Weir.Bench.Peers;
 
-/// <summary>Rows of the edge view to a sorted Native block in LZ4 frames, without tricks: Array.Sort, then one column after another.</summary>
+/// <summary>
+/// Rows of the edge view to a sorted Native block in LZ4 frames, without tricks: Array.Sort, then one column after
+/// another.
+/// </summary>
 /// <remarks>The bytes, compressor and frame are Weir's own, so that the output is the same to the byte. One thread.</remarks>
 internal sealed unsafe class EdgeBlocks(FrameMethod method = FrameMethod.Lz4) : IDisposable
 {
@@ -21,8 +24,7 @@ internal sealed unsafe class EdgeBlocks(FrameMethod method = FrameMethod.Lz4) : 
         new("dst_port", NativeColumnType.UInt16),
         new("proto", NativeColumnType.UInt8),
         new("exporter", NativeColumnType.LowCardinalityString),
-        .. new[] { "records", "flows", "packets", "bytes", "tcp_syn", "tcp_fin", "tcp_rst", "retransmissions", "rtt_us", "rtt_count", "duration_ms" }
-            .Select(name => new NativeColumn(name, NativeColumnType.UInt64)),
+        .. StandardSchema.Meters.Select(meter => new NativeColumn(meter.Name, NativeColumnType.UInt64)),
     ]);
 
     private readonly CompressedFrame _frame = new(method);

@@ -5,7 +5,10 @@ using Weir.Bench.Measure;
 
 namespace Weir.Bench.Peers;
 
-/// <summary>A <c>clickhouse-server</c> of the machine (Debian's 18.16.1), on a free port of the loopback address, in a directory of its own.</summary>
+/// <summary>
+/// A <c>clickhouse-server</c> of the machine (Debian's 18.16.1), on a free port of the loopback address, in a directory of its
+/// own.
+/// </summary>
 internal sealed class PrivateServer : IDisposable
 {
     private const string Program = "clickhouse-server";
@@ -35,7 +38,9 @@ internal sealed class PrivateServer : IDisposable
               <profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default></profiles>
               <quotas><default/></quotas>
               <users>
-                <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
+                <default>
+                  <password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+                </default>
               </users>
             </yandex>
             """);

@@ -36,10 +36,12 @@ internal static class RawRows
     public static IEnumerable<string> CreateStatements(string database, bool keepsRaw)
     {
         yield return $"CREATE DATABASE {database}";
-        var engine = keepsRaw ? "MergeTree() PARTITION BY toYYYYMMDD(ts) ORDER BY (dst_addr, dst_port, proto, src_addr, exporter, ts)" : "Null";
+        var engine = keepsRaw
+            ? "MergeTree() PARTITION BY toYYYYMMDD(ts) ORDER BY (dst_addr, dst_port, proto, src_addr, exporter, ts)"
+            : "Null";
         yield return $"""
-            CREATE TABLE {database}.raw (ts DateTime('UTC'), src_addr FixedString(16), dst_addr FixedString(16), dst_port UInt16, proto UInt8,
-            exporter LowCardinality(String), packets UInt64, bytes UInt64, tcp_syn UInt8, tcp_fin UInt8, tcp_rst UInt8,
+            CREATE TABLE {database}.raw (ts DateTime('UTC'), src_addr FixedString(16), dst_addr FixedString(16), dst_port UInt16,
+            proto UInt8, exporter LowCardinality(String), packets UInt64, bytes UInt64, tcp_syn UInt8, tcp_fin UInt8, tcp_rst UInt8,
             retransmissions UInt32, rtt_us UInt32, rtt_count UInt8, duration_ms UInt32) ENGINE = {engine}
             """;
         foreach (var (view, window) in ((string, string)[])[("edge_1s", "ts"), ("edge_1m", "toStartOfMinute(ts)")])
@@ -51,10 +53,10 @@ internal static class RawRows
                 ENGINE = SummingMergeTree() PARTITION BY toYYYYMMDD(time) ORDER BY (dst_addr, dst_port, proto, src_addr, exporter, time)
                 """;
             yield return $"""
-                CREATE MATERIALIZED VIEW {database}.{view}_view TO {database}.{view} AS SELECT {window} AS time, src_addr, dst_addr, dst_port,
-                proto, exporter, count() AS records, count() AS flows, sum(packets) AS packets, sum(bytes) AS bytes, sum(tcp_syn) AS tcp_syn,
-                sum(tcp_fin) AS tcp_fin, sum(tcp_rst) AS tcp_rst, sum(retransmissions) AS retransmissions, sum(rtt_us) AS rtt_us,
-                sum(rtt_count) AS rtt_count, sum(duration_ms) AS duration_ms
+                CREATE MATERIALIZED VIEW {database}.{view}_view TO {database}.{view} AS SELECT {window} AS time, src_addr, dst_addr,
+                dst_port, proto, exporter, count() AS records, count() AS flows, sum(packets) AS packets, sum(bytes) AS bytes,
+                sum(tcp_syn) AS tcp_syn, sum(tcp_fin) AS tcp_fin, sum(tcp_rst) AS tcp_rst, sum(retransmissions) AS retransmissions,
+                sum(rtt_us) AS rtt_us, sum(rtt_count) AS rtt_count, sum(duration_ms) AS duration_ms
                 FROM {database}.raw GROUP BY time, src_addr, dst_addr, dst_port, proto, exporter
                 """;
         }
@@ -68,7 +70,8 @@ internal static class RawRows
 
     /// <summary>What both summing tables add up to, as four numbers.</summary>
     public static string SumQuery(string database) =>
-        $"SELECT sum(a), sum(b), sum(c), sum(d) FROM (SELECT records AS a, bytes AS b, toUInt64(0) AS c, toUInt64(0) AS d FROM {database}.edge_1s "
+        "SELECT sum(a), sum(b), sum(c), sum(d) FROM (SELECT records AS a, bytes AS b, toUInt64(0) AS c, toUInt64(0) AS d FROM "
+            + $"{database}.edge_1s "
         + $"UNION ALL SELECT toUInt64(0) AS a, toUInt64(0) AS b, records AS c, bytes AS d FROM {database}.edge_1m)";
 
     /// <summary>The flows as Native blocks.</summary>

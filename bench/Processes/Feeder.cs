@@ -14,11 +14,14 @@ internal sealed class Feeder : IDisposable
 
     private const int RawBytesPerBatch = 512 * 1024;
     private const long AheadBytesMax = 3_500_000;
-    private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Each question costs the consumer's admin endpoint some tenths of a millisecond, so there are not many.</summary>
+    private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(25);
 
     private readonly BatchSender _sender;
     private readonly List<(byte[] Bytes, int MessageCount, int RecordCount)> _batches = [];
-    private readonly Queue<(long EndOffset, int Bytes)>[] _ahead = [.. Enumerable.Range(0, PartitionCount).Select(_ => new Queue<(long, int)>())];
+    private readonly Queue<(long EndOffset, int Bytes)>[] _ahead =
+        [.. Enumerable.Range(0, PartitionCount).Select(_ => new Queue<(long, int)>())];
     private readonly long[] _aheadBytes = new long[PartitionCount];
     private int _nextBatch;
 
@@ -61,18 +64,14 @@ internal sealed class Feeder : IDisposable
                 Passed(partition, nextOffset);
             }
 
-            if (!Fill())
-            {
-                Thread.Sleep(_pollInterval);
-            }
+            Fill();
+            Thread.Sleep(_pollInterval);
         }
     }
 
     /// <summary>Fills every partition up to what it may be ahead.</summary>
-    /// <returns>False when there was no room.</returns>
-    public bool Fill()
+    public void Fill()
     {
-        var hasSent = false;
         for (var partition = 0; partition < PartitionCount; partition++)
         {
             var batch = _batches[_nextBatch];
@@ -86,11 +85,8 @@ internal sealed class Feeder : IDisposable
                 SentBytes += batch.Bytes.Length;
                 _nextBatch = (_nextBatch + 1) % _batches.Count;
                 batch = _batches[_nextBatch];
-                hasSent = true;
             }
         }
-
-        return hasSent;
     }
 
     public void Dispose() => _sender.Dispose();

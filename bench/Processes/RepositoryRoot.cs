@@ -13,7 +13,9 @@ internal static class RepositoryRoot
     public static string? FindWeir(out string? reason)
     {
         var program = Path.Combine(DirectoryPath ?? "", "src", "Host", "bin", "Release", "net10.0", "weir.dll");
-        reason = File.Exists(program) ? null : "the Release build of weir is missing: start the benchmarks with ./weir-bench, which builds it";
+        reason = File.Exists(program) 
+            ? null
+            : "the Release build of weir is missing: start the benchmarks with ./weir-bench, which builds it";
         return reason is null ? program : null;
     }
 

@@ -44,7 +44,8 @@ internal sealed record BenchReport
             var report = JsonSerializer.Deserialize<BenchReport>(json, _options);
             return report is { Version: VersionNow }
                 ? report
-                : throw new InvalidDataException($"{name} has version {report?.Version}, not {VersionNow}; write it anew with --write-baseline.");
+                : throw new InvalidDataException($"{name} has version {report?.Version}, not {VersionNow}; write it anew with "
+                    + "--write-baseline.");
         }
         catch (JsonException error)
         {

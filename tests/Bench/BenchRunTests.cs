@@ -110,9 +110,9 @@ public sealed class BenchRunTests : IDisposable
     {
         string[] wanted =
         [
-            "decode.proto", "decode.native", "decode.json", "fold.zipf", "fold.fresh", "fold.growth", "fold.ns1", "flush.rows", "flush.bytes",
-            "handoff", "path.proto", "path.goflow2", "path.native", "path.1m", "path.2core", "vs.clickhouse", "vs.clickhouse-raw", "process",
-            "memory.series", "gc.gen2",
+            "decode.proto", "decode.native", "decode.json", "fold.zipf", "fold.fresh", "fold.growth", "fold.ns1", "flush.rows",
+            "flush.bytes", "handoff", "path.proto", "path.goflow2", "path.native", "path.1m", "path.2core", "vs.clickhouse",
+            "vs.clickhouse-raw", "process", "memory.series", "gc.gen2",
         ];
         var ids = LineCatalog.Groups.SelectMany(group => group.Ids).ToList();
 

@@ -81,6 +81,7 @@ public class ProcessPartsTests
         Assert.Equal(7, WeirProgram.Sum(metrics, "b"));
     }
 
-    private static string AllowedCores() =>
-        File.ReadLines("/proc/thread-self/status").First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split('\t')[1];
+    private static string AllowedCores() => File.ReadLines("/proc/thread-self/status")
+        .First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal))
+        .Split('\t')[1];
 }
