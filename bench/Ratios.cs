@@ -21,6 +21,7 @@ internal static class Ratios
     {
         ["decode"] = DecodeBench.MeasureRatios,
         ["fold"] = FoldTableBench.MeasureRatios,
+        ["probe"] = ProbeBench.MeasureRatios,
         ["queue"] = StageQueueBench.MeasureRatios,
         ["sort"] = SortBench.MeasureRatios,
         ["transpose"] = TransposeBench.MeasureRatios,

@@ -150,6 +150,28 @@ public sealed class TelemetryTests
         await PipelineBed.AssertStopsAsync(run);
     }
 
+    [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
+    public async Task Spans_go_to_the_collector_and_slow_cuts_are_kept()
+    {
+        var requests = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        await using var collector = new FakeHttpServer(line =>
+        {
+            requests.Enqueue(line);
+            return (200, "");
+        });
+        using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
+        var run = await bed.RunAsync(bed.Configure(bed.Embedded(), [("flows", "weir")], more: $"telemetry: {{ traces_url: \"{collector.Url}\" }}"));
+        bed.Produce("flows", PartitionCount, FlowFeed.Messages("weir", FlowFeed.MakeDistinct(0, 10_000), 1_000));
+        await bed.StoredAsync(run);
+
+        var slow = await run.ListAsync("slow-cuts");
+        Assert.NotEmpty(slow);
+        Assert.Equal(["fold", "build", "plan", "insert", "ledger"], slow[0].GetProperty("steps").EnumerateObject().Select(step => step.Name));
+        Assert.Equal(slow.Select(cut => cut.GetProperty("seconds").GetDouble()).OrderDescending(), slow.Select(cut => cut.GetProperty("seconds").GetDouble()));
+        await PipelineBed.AssertStopsAsync(run);
+        Assert.Contains(requests, line => line.StartsWith("POST /v1/traces", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void The_scrape_passes_promtool()
     {

@@ -78,14 +78,12 @@ public sealed unsafe class FlowTap
             return;
         }
 
-        var strings = chunk.Cut.Strings;
         for (var index = 0; index < chunk.RecordCount && !IsFull; index++)
         {
             var record = chunk.Rows + ((nint)index * _schema.RecordBytes);
-            if (_filter.MatchesRecord(record, strings))
+            if (_filter.MatchesRecord(record, chunk.Cut.Strings))
             {
-                var texts = _schema.StringTagOffsets.Select(offset => FlowText.TextOf(record + StreamSchema.HashBytes + offset, strings));
-                Add(chunk.Cut.Partition, FlowText.OfRecord(_schema, record, [.. texts]));
+                Add(chunk.Cut, record);
             }
         }
 
@@ -122,6 +120,13 @@ public sealed unsafe class FlowTap
     {
         Interlocked.Add(ref _lookedAtCount, count);
         Interlocked.Add(ref _busyTimestamps, Stopwatch.GetTimestamp() - from);
+    }
+
+    /// <summary>Apart from <see cref="Chunk"/>, which then allocates nothing for records that do not match.</summary>
+    private void Add(Cut cut, byte* record)
+    {
+        var texts = _schema.StringTagOffsets.Select(offset => FlowText.TextOf(record + StreamSchema.HashBytes + offset, cut.Strings));
+        Add(cut.Partition, FlowText.OfRecord(_schema, record, [.. texts]));
     }
 
     private void Add(PartitionKey partition, IReadOnlyList<(string Name, string Value)> fields)

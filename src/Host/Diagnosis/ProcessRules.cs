@@ -8,7 +8,7 @@ internal static class ProcessRules
 {
     private const double ThrottledShareMin = 0.1;
     private const double StarvedShareMin = 0.7;
-    private const double GcShareMin = 0.1;
+    private const double GcShareMin = 0.2;
 
     /// <summary>Looks for them.</summary>
     public static IEnumerable<Finding> Find(DiagnosisWindow window)

@@ -14,6 +14,7 @@ internal static class WriterRules
     private const int TooManyPartsCode = 252;
 
     private static readonly TimeSpan _slowMin = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan _slowRunningMin = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan _partsInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>Looks for them.</summary>
@@ -113,7 +114,9 @@ internal static class WriterRules
         var seconds = window.Last.Host.Writer.InsertSeconds!.Since(window.First.Host.Writer.InsertSeconds!);
         var running = window.Last.Host.Writer.AttemptSince is { } since ? window.Last.Time - since : TimeSpan.Zero;
         var mean = seconds.Count > 0 ? TimeSpan.FromSeconds(seconds.Sum / seconds.Count) : running;
-        if (busy < StageLoad.BusyMin || (mean < _slowMin && running < _slowMin))
+        if (window.First.Host.Writer.Promise is null // The first attempt makes the tables.
+            || busy < StageLoad.BusyMin
+            || (mean < _slowMin && running < _slowRunningMin))
         {
             return null;
         }
