@@ -3,13 +3,11 @@
 #
 #   scripts/screenshots.sh [SECONDS]    how long the pipeline runs before the pictures are taken (default 90)
 #
-# The queue of the second shard is made too small on purpose, so that the pictures show a loss as well.
+# The queues of the shards are small on purpose, so that the pictures may show a loss as well.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=${1:-90}
 "$root/scripts/setup.sh" --all
-"$root/scripts/build.sh" src/Host weir
-"$root/scripts/build.sh" loadgen weir-loadgen
 dotnet build "$root/tests" -v quiet -nologo -clp:NoSummary
 
 work=$(mktemp -d)
@@ -20,9 +18,9 @@ finish() {
   rm -rf "$work"
 }
 trap finish EXIT
-weir=$root/src/Host/bin/Release/net10.0/weir.dll
+programs=$root/tests/bin/Debug/net10.0
 cd "$work"
-dotnet "$weir" broker --port-file port --topic flows:4 > broker.log 2>&1 &
+dotnet "$programs/weir.dll" broker --port-file port --topic flows:4 > broker.log 2>&1 &
 pids+=($!)
 until [ -s port ]; do sleep 0.2; done
 cat > weir.yaml <<CONFIG
@@ -32,15 +30,15 @@ flush: { interval: 2s }
 aggregation: { workers: 2, queue: { policy: overwrite, capacity_records: 2048 } }
 admin: { listen: "127.0.0.1:0" }
 CONFIG
-dotnet "$weir" run -c weir.yaml > run.log 2>&1 &
+dotnet "$programs/weir.dll" run -c weir.yaml > run.log 2>&1 &
 pids+=($!)
 until grep -q 'admin at ' run.log; do
   kill -0 "${pids[-1]}" || { cat run.log >&2; exit 1; }
   sleep 0.5
 done
 url=$(sed -n 's/.*admin at \(http[^ ]*\).*/\1/p' run.log | head -n 1)
-dotnet "$root/loadgen/bin/Release/net10.0/weir-loadgen.dll" replay "$root/fixtures/pmacct-flows.ndjson.zst" --bootstrap "$(cat port)" --topic flows \
-  --retime --rate 20000 --follow "$url" --seconds $((seconds + 300)) > loadgen.log 2>&1 &
+dotnet "$programs/weir-loadgen.dll" replay "$root/fixtures/pmacct-flows.ndjson.zst" --bootstrap "$(cat port)" \
+  --topic flows --retime --rate 20000 --follow "$url" --seconds $((seconds + 300)) > loadgen.log 2>&1 &
 pids+=($!)
 echo "screenshots: the pipeline runs at $url for $seconds s"
 sleep "$seconds"

@@ -124,7 +124,7 @@ link_native() {
 
 # ClickHouse as a library, for the embedded store.
 setup_chdb() {
-  local arch package integrity begin=$EPOCHREALTIME target work tarball
+  local arch package integrity begin=$EPOCHREALTIME target work
   case "$(uname -m)" in
     x86_64) arch=x64 integrity=$chdb_integrity_x64 ;;
     aarch64 | arm64) arch=arm64 integrity='' ;;
@@ -142,14 +142,8 @@ setup_chdb() {
       [ -n "$integrity" ] || fail "the npm registry has no $package; use a server instead: clickhouse.url in the configuration"
     fi
     work=$(mktemp -d "$cache/chdb.XXXXXX")
-    (cd "$work" && npm pack --silent --ignore-scripts "$package" > /dev/null) \
-      || { rm -rf "$work"; fail "npm pack $package failed: is the registry reachable (npm ping)?"; }
-    tarball=$(echo "$work"/*.tgz)
-    if [ "$(sha512_base64 "$tarball")" != "$integrity" ]; then
-      rm -rf "$work"
-      fail "$package is not the pinned package: its sha512 differs. Do not use it; report it"
-    fi
-    tar -xzf "$tarball" -C "$work" package/libchdb.so || { rm -rf "$work"; fail "unpacking failed: is there 600 MB of space in $cache?"; }
+    fetch_npm "$package" "$integrity" "$work"
+    tar -xzf "$work"/*.tgz -C "$work" package/libchdb.so || { rm -rf "$work"; fail "unpacking failed: is there 600 MB of space in $cache?"; }
     mkdir -p "$(dirname "$target")"
     mv "$work/package/libchdb.so" "$target"
     rm -rf "$work"
@@ -160,19 +154,13 @@ setup_chdb() {
 
 # uPlot draws the charts of the admin page; the build puts it into the program, with its licence.
 setup_uplot() {
-  local begin=$EPOCHREALTIME target=$cache/uplot-$uplot_version work tarball
+  local begin=$EPOCHREALTIME target=$cache/uplot-$uplot_version work
   if [ ! -f "$target/uplot.js" ]; then
     did_work=true
     command -v npm > /dev/null || fail "npm is missing; it fetches the chart library of the admin page (uplot@$uplot_version)"
     work=$(mktemp -d "$cache/uplot.XXXXXX")
-    (cd "$work" && npm pack --silent --ignore-scripts "uplot@$uplot_version" > /dev/null) \
-      || { rm -rf "$work"; fail "npm pack uplot@$uplot_version failed: is the registry reachable (npm ping)?"; }
-    tarball=$(echo "$work"/*.tgz)
-    if [ "$(sha512_base64 "$tarball")" != "$uplot_integrity" ]; then
-      rm -rf "$work"
-      fail "uplot@$uplot_version is not the pinned package: its sha512 differs. Do not use it; report it"
-    fi
-    tar -xzf "$tarball" -C "$work" package/dist/uPlot.iife.min.js package/dist/uPlot.min.css package/LICENSE
+    fetch_npm "uplot@$uplot_version" "$uplot_integrity" "$work"
+    tar -xzf "$work"/*.tgz -C "$work" package/dist/uPlot.iife.min.js package/dist/uPlot.min.css package/LICENSE
     mkdir -p "$work/uplot"
     mv "$work/package/dist/uPlot.min.css" "$work/uplot/uplot.css"
     mv "$work/package/LICENSE" "$work/uplot/uplot-license.txt"
@@ -200,6 +188,16 @@ setup_kubernetes() {
     say "types of the Kubernetes API in $cache ($(since "$begin"))"
   fi
   link_native kubernetes-api "$target"
+}
+
+# fetch_npm PACKAGE INTEGRITY DIRECTORY: the tarball of the pinned package, in the directory, which is gone again when it fails.
+fetch_npm() {
+  (cd "$3" && npm pack --silent --ignore-scripts "$1" > /dev/null) \
+    || { rm -rf "$3"; fail "npm pack $1 failed: is the registry reachable (npm ping)?"; }
+  if [ "$(sha512_base64 "$3"/*.tgz)" != "$2" ]; then
+    rm -rf "$3"
+    fail "$1 is not the pinned package: its sha512 differs. Do not use it; report it"
+  fi
 }
 
 sha512_base64() {

@@ -18,7 +18,8 @@ public sealed partial class AlertRulesTests
     [RealPartFact(RealPart.Prometheus)]
     public void Prometheus_takes_the_rules_and_their_tests_pass()
     {
-        Assert.Contains($"{_alerts.Count} rules found", AgentProcess.Run("promtool", "check", "rules", RulesFile), StringComparison.Ordinal);
+        var found = AgentProcess.Run("promtool", "check", "rules", RulesFile);
+        Assert.Contains($"{_alerts.Count} rules found", found, StringComparison.Ordinal);
         AgentProcess.Run("promtool", "test", "rules", RepositoryPaths.Of("k8s", "alerts", "weir.test.yaml"));
     }
 
@@ -60,7 +61,8 @@ public sealed partial class AlertRulesTests
     [Fact]
     public void Each_rule_has_a_page_and_each_page_a_rule()
     {
-        var pages = Directory.EnumerateFiles(_runbooks, "*.md").Select(Path.GetFileNameWithoutExtension).Where(name => name != "README").Order();
+        var pages = Directory.EnumerateFiles(_runbooks, "*.md")
+            .Select(Path.GetFileNameWithoutExtension).Where(name => name != "README").Order();
         Assert.Equal(_alerts.Select(alert => Text(alert, "alert")).Order(), pages);
         var index = File.ReadAllText(Path.Combine(_runbooks, "README.md"));
         Assert.All(_alerts, alert => Assert.Contains($"({Text(alert, "alert")}.md)", index, StringComparison.Ordinal));
@@ -75,11 +77,14 @@ public sealed partial class AlertRulesTests
         {
             var page = File.ReadAllText(file);
             Assert.StartsWith($"# {Path.GetFileNameWithoutExtension(file)}\n", page, StringComparison.Ordinal);
-            Assert.Equal(["What it means", "How to see it", "What to change"], Heading().Matches(page).Select(heading => heading.Groups[1].Value));
-            var options = Option().Matches(page).Select(option => option.Groups[1].Value).Where(option => sections.Contains(option.Split('.', '[')[0])).ToList();
+            var headings = Heading().Matches(page).Select(heading => heading.Groups[1].Value);
+            Assert.Equal(["What it means", "How to see it", "What to change"], headings);
+            var options = Option().Matches(page).Select(option => option.Groups[1].Value)
+                .Where(option => sections.Contains(option.Split('.', '[')[0])).ToList();
             Assert.True(options.Count > 0, $"{file} names no option.");
             Assert.All(options, option => Assert.True(
-                configuration.Contains($"`{option}`", StringComparison.Ordinal), $"{file} names {option}, which docs/configuration.md does not have."));
+                configuration.Contains($"`{option}`", StringComparison.Ordinal),
+                $"{file} names {option}, which docs/configuration.md does not have."));
             Assert.All(MetricName().Matches(page), metric => MetricNames.AssertKnown(metric.Value, file));
         }
     }

@@ -13,7 +13,8 @@ public sealed partial class DashboardsTests
     // Words of the SQL of weir-system.json that are no columns.
     private static readonly HashSet<string> _words =
     [
-        "select", "from", "where", "group", "by", "order", "as", "and", "in", "desc", "limit", "distinct", "weir_system", "process", "time", "t", "name",
+        "select", "from", "where", "group", "by", "order", "as", "and", "in", "desc", "limit", "distinct", "weir_system", "process", "time",
+        "t", "name",
     ];
 
     [Theory]
@@ -36,7 +37,9 @@ public sealed partial class DashboardsTests
         var columns = File.ReadLines(Path.Combine(_directory, "weir_system.columns")).Where(line => line[0] != '#')
             .ToDictionary(line => line.Split(": ")[0], line => line.Split(": ")[1].Split(' ').ToHashSet());
         using var dashboard = Read("weir-system.json");
-        foreach (var target in Panels(dashboard).Where(panel => panel.TryGetProperty("targets", out _)).SelectMany(panel => panel.GetProperty("targets").EnumerateArray()))
+        var targets = Panels(dashboard).Where(panel => panel.TryGetProperty("targets", out _))
+            .SelectMany(panel => panel.GetProperty("targets").EnumerateArray());
+        foreach (var target in targets)
         {
             var sql = target.GetProperty("rawSql").GetString()!;
             var table = Table().Match(sql).Groups[1].Value;
@@ -65,10 +68,15 @@ public sealed partial class DashboardsTests
         {
             Assert.NotEmpty(panel.GetProperty("title").GetString()!);
             Assert.NotEmpty(panel.GetProperty("description").GetString()!);
-            Assert.Equal("${datasource}", panel.GetProperty("datasource").GetProperty("uid").GetString()); // Whose Grafana it is, it does not know.
+
+            // Whose Grafana it is, it does not know.
+            Assert.Equal("${datasource}", panel.GetProperty("datasource").GetProperty("uid").GetString());
         });
         var boxes = panels.Select(panel => panel.GetProperty("gridPos")).Select(box => (
-            X: box.GetProperty("x").GetInt32(), Y: box.GetProperty("y").GetInt32(), W: box.GetProperty("w").GetInt32(), H: box.GetProperty("h").GetInt32())).ToList();
+            X: box.GetProperty("x").GetInt32(),
+            Y: box.GetProperty("y").GetInt32(),
+            W: box.GetProperty("w").GetInt32(),
+            H: box.GetProperty("h").GetInt32())).ToList();
         Assert.All(boxes, box => Assert.True(box.X + box.W <= 24));
         Assert.DoesNotContain(
             boxes.SelectMany((left, index) => boxes.Skip(index + 1).Select(right => (left, right))),

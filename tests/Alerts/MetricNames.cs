@@ -9,7 +9,8 @@ internal static partial class MetricNames
 {
     private static readonly string[] _histogramSuffixes = ["_bucket", "_sum", "_count"];
 
-    private static readonly HashSet<string> _known = [.. Row().Matches(File.ReadAllText(RepositoryPaths.Of("docs", "metrics.md"))).Select(row => row.Groups[1].Value)];
+    private static readonly HashSet<string> _known =
+        [.. Row().Matches(File.ReadAllText(RepositoryPaths.Of("docs", "metrics.md"))).Select(row => row.Groups[1].Value)];
 
     /// <summary>Fails when an expression names a metric of Weir that is not on the page, or none at all.</summary>
     public static void AssertKnown(string expression, string where)

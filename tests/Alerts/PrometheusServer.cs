@@ -56,7 +56,8 @@ internal sealed class PrometheusServer : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in (string[])[$"--config.file={config}", $"--storage.tsdb.path={directory}/prometheus", $"--web.listen-address=127.0.0.1:{port}"])
+        foreach (var argument in (string[])[
+            $"--config.file={config}", $"--storage.tsdb.path={directory}/prometheus", $"--web.listen-address=127.0.0.1:{port}"])
         {
             start.ArgumentList.Add(argument);
         }

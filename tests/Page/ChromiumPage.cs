@@ -68,7 +68,8 @@ internal sealed class ChromiumPage : IAsyncDisposable
     /// <summary>Gives the page a verdict to show, in the place of the process's own.</summary>
     public async Task AnswerDiagnoseAsync(string json)
     {
-        await Page.RouteAsync("**/diagnose", route => route.FulfillAsync(new RouteFulfillOptions { ContentType = "application/json", Body = json }));
+        await Page.RouteAsync(
+            "**/diagnose", route => route.FulfillAsync(new RouteFulfillOptions { ContentType = "application/json", Body = json }));
         await Page.RouteAsync(url => new Uri(url).AbsolutePath == "/", async route =>
         {
             var answer = await route.FetchAsync();
@@ -76,7 +77,9 @@ internal sealed class ChromiumPage : IAsyncDisposable
             await route.FulfillAsync(new RouteFulfillOptions
             {
                 Response = answer,
-                Body = text.Contains("/diagnose", StringComparison.Ordinal) ? text : text.Replace("\"weir-paths\" content=\"", "\"weir-paths\" content=\"/diagnose ", StringComparison.Ordinal),
+                Body = text.Contains("/diagnose", StringComparison.Ordinal)
+                    ? text
+                    : text.Replace("\"weir-paths\" content=\"", "\"weir-paths\" content=\"/diagnose ", StringComparison.Ordinal),
             });
         });
     }
@@ -90,7 +93,8 @@ internal sealed class ChromiumPage : IAsyncDisposable
 
     /// <summary>The texts of a table's body, row by row.</summary>
     public async Task<IReadOnlyList<string[]>> TableAsync(string selector) => await Page.EvaluateAsync<string[][]>(
-        "selector => [...document.querySelector(selector).tBodies[0].rows].map(row => [...row.children].map(cell => cell.textContent))", selector);
+        "selector => [...document.querySelector(selector).tBodies[0].rows].map(row => [...row.children].map(cell => cell.textContent))",
+        selector);
 
     /// <summary>The heads of a table.</summary>
     public async Task<string[]> HeadsAsync(string selector) => await Page.EvaluateAsync<string[]>(
@@ -108,7 +112,8 @@ internal sealed class ChromiumPage : IAsyncDisposable
         {
             Assert.NotEmpty(_requests);
             Assert.All(_requests, request => Assert.True(
-                request.StartsWith(url.AbsoluteUri, StringComparison.Ordinal) || request.StartsWith("data:", StringComparison.Ordinal), $"The page asked {request}."));
+                request.StartsWith(url.AbsoluteUri, StringComparison.Ordinal) || request.StartsWith("data:", StringComparison.Ordinal),
+                $"The page asked {request}."));
         }
     }
 

@@ -24,7 +24,8 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
     public Uri Url => _server!.Url;
 
     /// <summary>The queues; the last is that of cuts.</summary>
-    public IReadOnlyList<QueueSnapshot> Queues { get; set; } = [Queue("aggregation", 0), Queue("cuts", 0) with { CapacityRecords = 1L << 40 }];
+    public IReadOnlyList<QueueSnapshot> Queues { get; set; } =
+        [Queue("aggregation", 0), Queue("cuts", 0) with { CapacityRecords = 1L << 40 }];
 
     /// <summary>The account since the start.</summary>
     public BlockAccount Account { get; set; } = new(1_000, 990, 4, 3, 2, 1);
@@ -46,9 +47,13 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
 
     /// <summary>A queue whose equations hold.</summary>
     public static QueueSnapshot Queue(string name, int index, long overwritten = 0) => new(
-        name, index, FullPolicy.Overwrite, 1_000, OfferedCount: 100_000 + overwritten, EnqueuedCount: 100_000 + overwritten, DroppedCount: 0,
-        OverwrittenCount: overwritten, DequeuedCount: 99_950, Depth: 50, DepthMax: 500, DepthMaxInterval: 200, SlotsUsed: 1,
+        name, index, FullPolicy.Overwrite, 1_000, OfferedCount: 100_000 + overwritten, EnqueuedCount: 100_000 + overwritten,
+        DroppedCount: 0, OverwrittenCount: overwritten, DequeuedCount: 99_950, Depth: 50, DepthMax: 500, DepthMaxInterval: 200, SlotsUsed: 1,
         TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(2));
+
+    /// <summary>An error of the writer that came three times.</summary>
+    public WriterError Error(string message) =>
+        new(ReplyCause.Overloaded, message, "look at merges", 3, Time.GetUtcNow(), Time.GetUtcNow());
 
     /// <summary>Opens it; a port of 0 takes a free one.</summary>
     public async Task<Uri> StartAsync(int port = 0)
@@ -60,7 +65,11 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
             Health = () => Health,
             Account = () => Account,
             Positions = () => Positions,
-            Writer = () => new WriterSnapshot(true, Account, 1, [], [], TimeSpan.Zero, 0, 0, null, 0, null) { Promise = Promise, Errors = Errors },
+            Writer = () => new WriterSnapshot(true, Account, 1, [], [], TimeSpan.Zero, 0, 0, null, 0, null)
+            {
+                Promise = Promise,
+                Errors = Errors,
+            },
             Sink = "ClickHouse of the test",
             Configuration = Configuration,
             Time = Time,
@@ -85,7 +94,8 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
     public void Flow(int seconds, long overwritten)
     {
         var read = seconds * 1_000L;
-        Queues = [Queue("aggregation", 0, overwritten) with { OfferedCount = read, EnqueuedCount = read, DequeuedCount = read - overwritten - 50 }, Queues[^1]];
+        var first = Queue("aggregation", 0, overwritten);
+        Queues = [first with { OfferedCount = read, EnqueuedCount = read, DequeuedCount = read - overwritten - 50 }, Queues[^1]];
         Account = new BlockAccount(read, read - overwritten, 0, 0, 0, overwritten);
         Set(WeirMeter.IngestReadTotal, read, "flows");
         Set(WeirMeter.IngestMessagesTotal, read / 10, "flows");
@@ -94,7 +104,8 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
         Set(WeirMeter.QueueOverwrittenTotal, overwritten, "aggregation", "0");
         Set(WeirMeter.QueueDepth, 50, "aggregation", "0");
         Set(WeirMeter.QueueDepthMax, 500, "aggregation", "0");
-        foreach (var (line, count) in ((string, long)[])[("read", read), ("folded", read - overwritten), ("rejected", 0), ("late", 0), ("dropped", 0), ("overwritten", overwritten)])
+        foreach (var (line, count) in ((string, long)[])[
+            ("read", read), ("folded", read - overwritten), ("rejected", 0), ("late", 0), ("dropped", 0), ("overwritten", overwritten)])
         {
             Set(WeirMeter.WriterStoredRecordsTotal, count, line);
         }

@@ -100,7 +100,9 @@ public sealed class LivePageTests
                 return page == process;
             },
             () => $"the page showing\n{process}\nit shows\n{page}");
-        Assert.Contains(await run.ListAsync("queues"), queue => queue.GetProperty("overwritten_count").GetInt64() > 0); // It had something to show.
+
+        // It had something to show.
+        Assert.Contains(await run.ListAsync("queues"), queue => queue.GetProperty("overwritten_count").GetInt64() > 0);
     }
 
     private static async Task AssertRestAsync(ChromiumPage chromium, WeirRun run, long produced)
@@ -112,7 +114,9 @@ public sealed class LivePageTests
         var positions = await run.ListAsync("positions");
         var partitions = await chromium.TableAsync("#partition-table");
         Assert.Equal(
-            positions.Select(position => (position.GetProperty("partition").GetInt32(), position.GetProperty("next_offset").GetInt64())).Order(),
+            positions
+                .Select(position => (position.GetProperty("partition").GetInt32(), position.GetProperty("next_offset").GetInt64()))
+                .Order(),
             partitions.Select(row => (int.Parse(row[1], CultureInfo.InvariantCulture), Parse(row[^3]))).Order());
         await chromium.Page.Locator("#configuration summary").ClickAsync();
         await Assertions.Expect(chromium.Page.Locator("#configuration-text")).ToContainTextAsync("capacity_records: 1024");

@@ -12,7 +12,8 @@ public sealed class MetricHistoryTests
     public void A_scrape_is_read_series_by_series()
     {
         var series = MetricScrape.Parse(
-            "# HELP weir_x Things.\n# TYPE weir_x counter\nweir_x{name=\"a b\",index=\"0\"} 12\nweir_y 1.5E+20\nweir_z NaN\nweir_w{le=\"+Inf\"} 3\n");
+            "# HELP weir_x Things.\n# TYPE weir_x counter\nweir_x{name=\"a b\",index=\"0\"} 12\n"
+            + "weir_y 1.5E+20\nweir_z NaN\nweir_w{le=\"+Inf\"} 3\n");
 
         Assert.Equal(
             [new("weir_x{name=\"a b\",index=\"0\"}", 12), new("weir_y", 1.5e20), new("weir_w{le=\"+Inf\"}", 3)], series);

@@ -5,7 +5,6 @@ using System.Text.RegularExpressions;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin.Page;
 using Weir.Tests.Support;
-using Weir.Writer;
 using Xunit;
 
 namespace Weir.Tests.Page;
@@ -47,7 +46,8 @@ public sealed partial class PageEndpointsTests : IAsyncDisposable
         var url = await _weir.StartAsync();
 
         Assert.Contains("MIT License", await _client.GetStringAsync(new Uri(url, "assets/uplot-license.txt")), StringComparison.Ordinal);
-        Assert.StartsWith("/*! https://github.com/leeoniya/uPlot", await _client.GetStringAsync(new Uri(url, "assets/uplot.js")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "/*! https://github.com/leeoniya/uPlot", await _client.GetStringAsync(new Uri(url, "assets/uplot.js")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed partial class PageEndpointsTests : IAsyncDisposable
     {
         _weir.Set(WeirMeter.IngestReadTotal, 10, "flows");
         _weir.Set(WeirMeter.MemoryLimitBytes, 77);
-        _weir.Errors = [new WriterError(ReplyCause.Overloaded, "Too many parts (300)", "look at merges", 3, _weir.Time.GetUtcNow(), _weir.Time.GetUtcNow())];
+        _weir.Errors = [_weir.Error("Too many parts (300)")];
         var url = await _weir.StartAsync();
         using var stream = new StreamReader(await _client.GetStreamAsync(new Uri(url, "events")));
 
@@ -88,7 +88,8 @@ public sealed partial class PageEndpointsTests : IAsyncDisposable
         Assert.Equal(1_000, first.GetProperty("account").GetProperty("read_count").GetInt64());
         Assert.Equal("overloaded", first.GetProperty("errors")[0].GetProperty("cause").GetString());
         Assert.Equal("Too many parts (300)", first.GetProperty("errors")[0].GetProperty("message").GetString());
-        Assert.StartsWith("exactly once, by the names", first.GetProperty("sink").GetProperty("promise").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "exactly once, by the names", first.GetProperty("sink").GetProperty("promise").GetString(), StringComparison.Ordinal);
         Assert.False(next.GetProperty("is_whole").GetBoolean());
         Assert.Equal("weir_ingest_read_records_total{topic=\"flows\"}", Assert.Single(next.GetProperty("metrics").EnumerateObject()).Name);
         Assert.Equal(0, next.GetProperty("errors").GetArrayLength());
@@ -148,7 +149,9 @@ public sealed partial class PageEndpointsTests : IAsyncDisposable
 
         var series = all.GetProperty("series");
         Assert.Equal(77, series.GetProperty("weir_memory_limit_bytes").GetDouble());
-        Assert.Equal([1.0, 2.0], series.GetProperty("weir_ingest_read_records_total{topic=\"flows\"}").EnumerateArray().Select(value => value.GetDouble()));
+        Assert.Equal(
+            [1.0, 2.0],
+            series.GetProperty("weir_ingest_read_records_total{topic=\"flows\"}").EnumerateArray().Select(value => value.GetDouble()));
         Assert.Equal(1, rest.RootElement.GetProperty("times").GetArrayLength());
         Assert.Single(rest.RootElement.GetProperty("series").EnumerateObject());
     }

@@ -1,8 +1,8 @@
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
 using Weir.Tests.Support;
-using Weir.Writer;
 using Xunit;
 
 namespace Weir.Tests.Page;
@@ -12,7 +12,8 @@ namespace Weir.Tests.Page;
 public sealed class PageInBrowserTests : IAsyncDisposable
 {
     internal const string Verdict = """
-        {"verdict":"losing","limit":{"stage":"aggregation","why":"shard 0 is busy 97 % of the time"},"headroom":0.03,"window_s":60,"findings":[
+        {"verdict":"losing","limit":{"stage":"aggregation","why":"shard 0 is busy 97 % of the time"},"headroom":0.03,
+        "window_s":60,"findings":[
         {"id":"queue_small","severity":"loss","stage":"aggregation","queue":"aggregation[0]","party":null,
         "title":"Queue aggregation[0] is too small for the bursts","evidence":["<b>full</b> in 11 of 12 looks"],
         "option":"aggregation.queue.capacity_records","from":"1000","to":"262144","since":"2026-01-02T03:04:05Z","last":null,"rate":120.0}]}
@@ -36,7 +37,8 @@ public sealed class PageInBrowserTests : IAsyncDisposable
         var page = chromium.Page;
 
         await Assertions.Expect(page.Locator("#verdict .headline")).ToHaveTextAsync("Losing records");
-        await Assertions.Expect(page.Locator("#verdict")).ToContainTextAsync("Change aggregation.queue.capacity_records from 1000 to 262144.");
+        await Assertions.Expect(page.Locator("#verdict"))
+            .ToContainTextAsync("Change aggregation.queue.capacity_records from 1000 to 262144.");
         await Assertions.Expect(page.Locator("#verdict")).ToContainTextAsync("<b>full</b> in 11 of 12 looks"); // Text, never markup.
         await Assertions.Expect(page.Locator("#picture [data-part=to-shards]")).ToHaveAttributeAsync("data-state", "loss");
         await Assertions.Expect(page.Locator("#picture [data-part=to-shards] [data-role=loss0]")).ToContainTextAsync("✖ 1,200 overwritten");
@@ -84,7 +86,7 @@ public sealed class PageInBrowserTests : IAsyncDisposable
         var figure = chromium.Page.Locator("#heat-maps figure");
 
         // 98 of 100 inserts took up to 0.1 s, the others up to 1 s.
-        await Assertions.Expect(figure.Locator("canvas")).ToHaveAttributeAsync("aria-label", new System.Text.RegularExpressions.Regex(@"p50 51.5\sms.*p99 550\sms"));
+        await Assertions.Expect(figure.Locator("canvas")).ToHaveAttributeAsync("aria-label", new Regex(@"p50 51.5\sms.*p99 550\sms"));
         await figure.Locator("summary").ClickAsync();
         Assert.NotEmpty(await chromium.TableAsync("#heat-maps table"));
         Assert.True(await chromium.Page.EvaluateAsync<bool>("""
@@ -131,7 +133,9 @@ public sealed class PageInBrowserTests : IAsyncDisposable
         await page.Keyboard.PressAsync("Tab");
         await page.Keyboard.TypeAsync("QUEUE_DEPTH_REC");
         await Assertions.Expect(page.Locator("#metrics-table tbody tr")).ToHaveCountAsync(1);
-        Assert.True(await page.EvaluateAsync<bool>("() => getComputedStyle(document.activeElement).outlineStyle === 'solid'"), "The focus is not to be seen.");
+        Assert.True(
+            await page.EvaluateAsync<bool>("() => getComputedStyle(document.activeElement).outlineStyle === 'solid'"),
+            "The focus is not to be seen.");
         chromium.AssertClean(url);
     }
 
@@ -153,7 +157,8 @@ public sealed class PageInBrowserTests : IAsyncDisposable
               for (const link of document.querySelectorAll('nav a'))
                 if (!document.querySelector(link.hash)) wrong.push(`${link.hash} leads nowhere`);
               for (const figure of document.querySelectorAll('figure'))
-                if (!figure.querySelector('figcaption')?.textContent || !figure.querySelector('details table')) wrong.push('a figure without name or table');
+                if (!figure.querySelector('figcaption')?.textContent || !figure.querySelector('details table'))
+                  wrong.push('a figure without name or table');
               for (const canvas of document.querySelectorAll('canvas'))
                 if (!canvas.getAttribute('aria-label') && !canvas.closest('[aria-label]')) wrong.push('a canvas without words');
               for (const head of document.querySelectorAll('th'))
@@ -175,7 +180,7 @@ public sealed class PageInBrowserTests : IAsyncDisposable
     [InlineData(1280, true)]
     public async Task It_fits_the_screen_and_its_text_can_be_read_in_either_scheme(int width, bool isDark)
     {
-        _weir.Errors = [new WriterError(ReplyCause.Overloaded, $"Too many parts {new string('x', 300)}", "look at merges", 3, _weir.Time.GetUtcNow(), _weir.Time.GetUtcNow())];
+        _weir.Errors = [_weir.Error($"Too many parts {new string('x', 300)}")];
         _weir.Health = new HealthReport([], ["no partition is assigned <b>yet</b>"]);
         var url = await StartAsync(lossesPerSecond: 20);
         await using var chromium = await ChromiumPage.OpenAsync(width, isDark: isDark);
@@ -212,18 +217,27 @@ public sealed class PageInBrowserTests : IAsyncDisposable
     private const string ContrastScript = """
         () => {
           const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-          const rgba = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+          const rgba = text => {
+            canvas.clearRect(0, 0, 1, 1);
+            canvas.fillStyle = text;
+            canvas.fillRect(0, 0, 1, 1);
+            return [...canvas.getImageData(0, 0, 1, 1).data];
+          };
           const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
             .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
           const behind = element => {
-            for (let at = element; at; at = at.parentElement) { const ground = rgba(getComputedStyle(at).backgroundColor); if (ground[3] === 255) return ground; }
+            for (let at = element; at; at = at.parentElement) {
+              const ground = rgba(getComputedStyle(at).backgroundColor);
+              if (ground[3] === 255) return ground;
+            }
             return [255, 255, 255];
           };
           const wrong = new Set();
           const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
           while (walk.nextNode()) {
             const element = walk.currentNode.parentElement;
-            if (!walk.currentNode.textContent.trim() || !element.checkVisibility() || element.closest('.sr, .skip, noscript, script, desc, title')) continue;
+            if (!walk.currentNode.textContent.trim() || !element.checkVisibility()) continue;
+            if (element.closest('.sr, .skip, noscript, script, desc, title')) continue;
             const style = getComputedStyle(element);
             const [one, two] = [light(rgba(element.closest('svg') ? style.fill : style.color)), light(behind(element))];
             const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
@@ -248,7 +262,8 @@ public sealed class PageInBrowserTests : IAsyncDisposable
             _weir.Time.Advance(TimeSpan.FromSeconds(5));
             var samples = (second / 5) + 1; // The timer of the history must have taken this one before the next is due.
             await Eventually.TrueAsync(
-                async () => (await client.GetStringAsync("history?name=weir_memory")).Split(',').Length >= samples + 3, $"{samples} samples");
+                async () => (await client.GetStringAsync("history?name=weir_memory")).Split(',').Length >= samples + 3,
+                $"{samples} samples");
         }
 
         return url;

@@ -5,7 +5,6 @@ using Weir.Host.Commands;
 using Weir.Host.Top;
 using Weir.Tests.Host;
 using Weir.Tests.Support;
-using Weir.Writer;
 using Xunit;
 
 namespace Weir.Tests.Page;
@@ -23,7 +22,7 @@ public sealed class TopTests : IAsyncDisposable
         _weir.Flow(10, overwritten: 700);
         _weir.Set(WeirMeter.WriterFreshnessSeconds, 2.26);
         _weir.Health = new HealthReport([], ["no partition [flows] is assigned"]);
-        _weir.Errors = [new WriterError(ReplyCause.Overloaded, "Too many parts (300)", "look at merges", 3, _weir.Time.GetUtcNow(), _weir.Time.GetUtcNow())];
+        _weir.Errors = [_weir.Error("Too many parts (300)")];
         var url = await _weir.StartAsync();
 
         Assert.Equal(0, await RunAsync("top", "--url", url.AbsoluteUri, "--interval", "0.2"));
@@ -76,7 +75,8 @@ public sealed class TopTests : IAsyncDisposable
 
         Assert.Contains("✖ losing records  aggregation: shard 0 is busy 97 % of the time", _output.ToString(), StringComparison.Ordinal);
         Assert.Contains(
-            "✖ Queue aggregation[0] is too small for the bursts; set aggregation.queue.capacity_records from 1000 to 262144", _output.ToString(),
+            "✖ Queue aggregation[0] is too small for the bursts; set aggregation.queue.capacity_records from 1000 to 262144",
+            _output.ToString(),
             StringComparison.Ordinal);
     }
 

@@ -35,7 +35,8 @@ internal static class TopFrame
     {
         var at = DateTimeOffset.FromUnixTimeMilliseconds((long)(now.Time * 1000));
         return new Markup(string.Create(
-            CultureInfo.InvariantCulture, $"[bold]weir top[/]  {Markup.Escape(url.ToString())}  {at:HH:mm:ss} UTC  {Markup.Escape(now.Sink)}"));
+            CultureInfo.InvariantCulture,
+            $"[bold]weir top[/]  {Markup.Escape(url.ToString())}  {at:HH:mm:ss} UTC  {Markup.Escape(now.Sink)}"));
     }
 
     private static IEnumerable<IRenderable> Verdict(TopVerdict? verdict)
@@ -109,7 +110,10 @@ internal static class TopFrame
         {
             var isKnown = partition is { NextOffset: >= 0, CommittedOffset: >= 0 };
             Row(
-                table, Markup.Escape(partition.Topic), partition.Partition.ToString(CultureInfo.InvariantCulture), Count(partition.LagMessages),
+                table,
+                Markup.Escape(partition.Topic),
+                partition.Partition.ToString(CultureInfo.InvariantCulture),
+                Count(partition.LagMessages),
                 isKnown ? Count(Math.Max(0, partition.NextOffset - partition.CommittedOffset)) : "–",
                 partition.NextOffset >= 0 ? Count(partition.NextOffset) : "–");
         }
@@ -128,7 +132,8 @@ internal static class TopFrame
         var rest = now.Account.Skip(1).ToList();
         var difference = read - rest.Sum(line => line.Value);
         var verdict = difference == 0 ? "[green]● adds up[/]" : $"[red]✖ {Count(difference)} records in no named loss[/]";
-        return new Markup($"account since the start: read {Count(read)} = {string.Join(" + ", rest.Select(line => $"{line.Key} {Count(line.Value)}"))}  {verdict}");
+        var sum = string.Join(" + ", rest.Select(line => $"{line.Key} {Count(line.Value)}"));
+        return new Markup($"account since the start: read {Count(read)} = {sum}  {verdict}");
     }
 
     private static Table NewTable(params ReadOnlySpan<string> heads)

@@ -35,10 +35,13 @@ internal sealed record TopReading(
             .Where(line => line.Name.EndsWith(CountSuffix, StringComparison.Ordinal))
             .Select(line => KeyValuePair.Create(line.Name[..^CountSuffix.Length], line.Value.GetInt64()))],
         $"{json.GetProperty("sink").GetProperty("sink").GetString()}: {json.GetProperty("sink").GetProperty("promise").GetString()}",
-        [.. json.GetProperty("errors").EnumerateArray().Select(error =>
-            $"{error.GetProperty("cause").GetString()}, {error.GetProperty("count").GetInt64()} times: {error.GetProperty("message").GetString()}")],
+        [.. json.GetProperty("errors").EnumerateArray().Select(ErrorText)],
         json.GetProperty("metrics").EnumerateObject().ToDictionary(series => series.Name, series => series.Value.GetDouble()),
         verdict);
+
+    private static string ErrorText(JsonElement error) =>
+        $"{error.GetProperty("cause").GetString()}, {error.GetProperty("count").GetInt64()} times: "
+        + error.GetProperty("message").GetString();
 
     private static IEnumerable<string> Reasons(JsonElement json, string name) =>
         json.GetProperty("health").GetProperty(name).EnumerateArray().Select(reason => reason.GetString()!);
@@ -71,7 +74,16 @@ internal sealed record TopReading(
 
 /// <summary>A queue as the endpoint shows it; counts and depths are in records.</summary>
 internal sealed record TopQueue(
-    string Name, int Index, string Policy, long Capacity, long Offered, long Dequeued, long Dropped, long Overwritten, long Depth, long Deepest)
+    string Name,
+    int Index,
+    string Policy,
+    long Capacity,
+    long Offered,
+    long Dequeued,
+    long Dropped,
+    long Overwritten,
+    long Depth,
+    long Deepest)
 {
     /// <summary>Reads one queue.</summary>
     public static TopQueue Parse(JsonElement json) => new(
@@ -120,7 +132,9 @@ internal sealed record TopVerdict(string State, string Limit, IReadOnlyList<(str
         var text = finding.GetProperty("title").GetString()!;
         if (Text(finding, "option") is { } option)
         {
-            text += $"; set {option}{(Text(finding, "from") is { } from ? $" from {from}" : "")}{(Text(finding, "to") is { } to ? $" to {to}" : "")}";
+            text += $"; set {option}";
+            text += Text(finding, "from") is { } from ? $" from {from}" : "";
+            text += Text(finding, "to") is { } to ? $" to {to}" : "";
         }
 
         return (finding.GetProperty("severity").GetString()!, text);

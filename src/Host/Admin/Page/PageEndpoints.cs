@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Weir.Host.Admin.Page;
 
-/// <summary>The page at <c>/</c>, its files, and what it lives on: <c>/events</c>, <c>/reading</c>, <c>/history</c>, <c>/configuration</c>.</summary>
+/// <summary>
+/// The page at <c>/</c>, its files, and what it lives on: <c>/events</c>, <c>/reading</c>, <c>/history</c>, <c>/configuration</c>.
+/// </summary>
 /// <remarks>
 /// Requests run on the thread pool. A timer samples the metrics for the history; readings for viewers are shared, so that many
 /// viewers cost the process as much as one.
