@@ -235,7 +235,8 @@ public sealed class CaptureReader : IDisposable
             }
 
             var next = FindHead(position + 1, length);
-            Damages.Add(new CaptureDamage(position, null, $"{next - position} bytes are no segment, and how many messages they held is not known"));
+            Damages.Add(new CaptureDamage(
+                position, null, $"{next - position} bytes are no segment, and how many messages they held is not known"));
             position = next;
         }
 

@@ -77,7 +77,8 @@ public sealed class GeneratorTests
             {
                 var tags = record.Tags.Clone();
                 tags.TcpFlags = 0; // Not a tag of the series: it changes from record to record.
-                Assert.Equal(message.Partition, partitions.TryAdd(tags.ToString(), message.Partition) ? message.Partition : partitions[tags.ToString()]);
+                Assert.Equal(message.Partition, partitions.TryAdd(tags.ToString(), message.Partition) ? message.Partition
+                    : partitions[tags.ToString()]);
             }
         }
 
@@ -139,11 +140,14 @@ public sealed class GeneratorTests
             var options = _hostile with
             {
                 Format = "weir-proto", AttackShare = 0, MalformedShare = 0,
-                Tags = new Dictionary<string, TagValues> { ["dst_addr"] = TagValues.Parse("dst_addr", "file:" + file), ["proto"] = TagValues.Parse("proto", "fixed:47") },
+                Tags = new Dictionary<string,
+                    TagValues> { ["dst_addr"] = TagValues.Parse("dst_addr", "file:" + file), ["proto"] =
+                        TagValues.Parse("proto", "fixed:47") },
             };
             var records = new Generator(options).Messages(RecordCount)
                 .SelectMany(message => Weir.V1.FlowBatch.Parser.ParseFrom(message.Value).Records).ToList();
-            Assert.Equal(["203.0.113.1", "203.0.113.2"], records.Select(record => string.Join('.', record.Tags.DstAddr)).Distinct().Order());
+            Assert.Equal(["203.0.113.1", "203.0.113.2"],
+                records.Select(record => string.Join('.', record.Tags.DstAddr)).Distinct().Order());
             Assert.All(records, record => Assert.Equal(47u, record.Tags.Proto));
         }
         finally
