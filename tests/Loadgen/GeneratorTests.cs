@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Weir.Loadgen.Capture;
 using Weir.Loadgen.Generate;
 using Weir.Tests.Codecs.Flow;
 using Xunit;
@@ -153,6 +154,46 @@ public sealed class GeneratorTests
         finally
         {
             File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Values_of_a_capture_are_counted_and_drawn_as_often_as_they_came()
+    {
+        var directory = Directory.CreateTempSubdirectory("weir-values-");
+        try
+        {
+            var path = Path.Combine(directory.FullName, "c.weircap");
+            var options = _hostile with { AttackShare = 0, MalformedShare = 0, PartitionCount = 1 };
+            using (var writer = CaptureWriter.Create(path, new CaptureHeader([new CapturedTopic("flows", "weir", 1)], 0, false)))
+            {
+                long offset = 0;
+                foreach (var message in new Generator(options).Messages(RecordCount))
+                {
+                    writer.Add(new CapturedMessage(0, 0, offset++, message.TimestampMs, 1, null, message.Value, []));
+                }
+            }
+
+            var counts = CapturedValues.Count(path, "exporter");
+            var again = CapturedValues.Count(path, "dst_port");
+
+            Assert.Equal(RecordCount, counts.Values.Sum());
+            Assert.All(counts.Keys, value => Assert.StartsWith("10.254.", value, StringComparison.Ordinal));
+            var values = TagValues.Parse("dst_port", "capture:" + path, CapturedValues.Count);
+            var random = new SeededRandom(1);
+            var drawn = new Dictionary<int, int>();
+            for (var index = 0; index < 100_000; index++)
+            {
+                var port = (int)values.Draw(ref random);
+                drawn[port] = drawn.GetValueOrDefault(port) + 1;
+            }
+
+            Assert.All(again, port => Assert.InRange(
+                drawn.GetValueOrDefault(int.Parse(port.Key, System.Globalization.CultureInfo.InvariantCulture)) / 100_000.0 - ((double)port.Value / RecordCount), -0.01, 0.01));
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
         }
     }
 
