@@ -5,7 +5,7 @@ namespace Weir.Loadgen;
 /// <summary>Waits for the time of a message: asleep as long as that is safe, then awake.</summary>
 internal static class Pacing
 {
-    private const double AwakeSeconds = 0.0015; // Sleep(1) takes 1.06 to 1.2 ms here.
+    private const double AwakeSeconds = 0.0001; // As in a replay: awake for longer would use a core up.
 
     /// <summary>Waits until a clock shows a time. A cancelled wait returns, so that the message in hand is sent.</summary>
     public static void Wait(Stopwatch clock, double seconds, CancellationToken cancellation)

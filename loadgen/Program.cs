@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Weir.Loadgen.Commands;
 
-var root = new RootCommand("Load for Weir: flow records into Kafka, made, captured or replayed, with totals to compare with what ClickHouse says.")
+var root = new RootCommand(
+    "Load for Weir: flow records into Kafka, made, captured or replayed, with totals to compare with what ClickHouse says.")
 {
     GenerateCommand.Create(),
     CaptureCommand.Create(),

@@ -72,13 +72,15 @@ public sealed partial class WeirProgram : IDisposable
     }
 
     /// <summary>Starts it.</summary>
-    public static WeirProgram Start(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static WeirProgram Start(
+        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         var isAssembly = program.EndsWith(".dll", StringComparison.Ordinal);
         IReadOnlyList<string> command = isAssembly ? ["dotnet", program, .. arguments] : [program, .. arguments];
         if (File.Exists(SessionProgram))
         {
-            command = [SessionProgram, .. command]; // A session of its own: Ctrl-C in the terminal is for this program, which then stops it in its turn.
+            command = [SessionProgram,
+                .. command]; // A session of its own: Ctrl-C in the terminal is for this program, which then stops it in its turn.
         }
 
         var start = new ProcessStartInfo(command[0], command.Skip(1))
@@ -133,7 +135,8 @@ public sealed partial class WeirProgram : IDisposable
     /// <summary>Runs it to its end.</summary>
     /// <returns>Exit code, stdout and stderr.</returns>
     public static async Task<(int Code, string Output, string Errors)> RunAsync(
-        string program, IReadOnlyList<string> arguments, CancellationToken cancellation, IReadOnlyDictionary<string, string>? environment = null)
+        string program, IReadOnlyList<string> arguments, CancellationToken cancellation, IReadOnlyDictionary<string,
+            string>? environment = null)
     {
         using var weir = Start(program, arguments, environment);
         await weir._process.WaitForExitAsync(cancellation);
@@ -184,7 +187,8 @@ public sealed partial class WeirProgram : IDisposable
         {
             var fields = File.ReadAllText($"/proc/{_process.Id}/stat").Split(')')[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
             const double TicksPerSecond = 100; // USER_HZ of every Linux.
-            var cpu = (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
+            var cpu = (double.Parse(fields[11], CultureInfo.InvariantCulture)
+                + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
             return new ProcessBill(cpu, Number("status", "VmHWM:") * 1024, Number("status", "VmRSS:") * 1024, Number("io", "write_bytes:"));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidOperationException)

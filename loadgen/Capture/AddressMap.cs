@@ -4,7 +4,8 @@ using System.Text;
 namespace Weir.Loadgen.Capture;
 
 /// <summary>
-/// Maps addresses to addresses so that two with a common prefix of n bits keep one of exactly n bits: Crypto-PAn (Xu, Fan, Ammar, Moon 2002)
+/// Maps addresses to addresses so that two with a common prefix of n bits keep one of exactly n bits: Crypto-PAn (Xu, Fan, Ammar, Moon
+/// 2002)
 /// with AES-128. One to one, and the same for the same key everywhere.
 /// </summary>
 /// <remarks>One thread; results are kept, up to a bound.</remarks>
@@ -36,7 +37,8 @@ public sealed class AddressMap : IDisposable
     public static byte[] KeyOf(ReadOnlySpan<byte> secret, string purpose) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, secret.ToArray(), 2 * BlockBytes, info: Encoding.UTF8.GetBytes("weir capture " + purpose));
 
-    /// <summary>Maps an address in 16 bytes, network order; IPv4 as ::ffff:a.b.c.d stays IPv4; the address that is all zeros stays.</summary>
+    /// <summary>Maps an address in 16 bytes, network order; IPv4 as ::ffff:a.b.c.d stays IPv4; the address that is all zeros
+    /// stays.</summary>
     public UInt128 Map(UInt128 address)
     {
         if (address == 0)
@@ -71,7 +73,8 @@ public sealed class AddressMap : IDisposable
         for (var bit = 0; bit < bitCount; bit++)
         {
             var prefix = bit == 0 ? 0 : ~(UInt128)0 << (128 - bit);
-            System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(blocks[(bit * BlockBytes)..], (address & prefix) | (_pad & ~prefix));
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(
+                blocks[(bit * BlockBytes)..], (address & prefix) | (_pad & ~prefix));
         }
 
         _aes.EncryptEcb(blocks, blocks, PaddingMode.None);

@@ -35,6 +35,7 @@ public sealed class CaptureReader : IDisposable
 
     private readonly SafeFileHandle _file;
     private readonly ZstdCompressor _zstd = new();
+    private byte[] _raw = [];
 
     private CaptureReader(SafeFileHandle file, CaptureHeader header, long segmentsStart)
     {
@@ -108,7 +109,12 @@ public sealed class CaptureReader : IDisposable
         try
         {
             var compressed = ReadCompressed(segment);
-            var raw = GC.AllocateUninitializedArray<byte>(segment.RawBytes);
+            if (_raw.Length < segment.RawBytes)
+            {
+                _raw = GC.AllocateUninitializedArray<byte>(segment.RawBytes); // Kept: large arrays would make the collector work while a replay is due.
+            }
+
+            var raw = _raw.AsSpan(0, segment.RawBytes);
             if (!_zstd.TryDecompress(compressed, raw, out var rawBytes) || rawBytes != raw.Length)
             {
                 throw new InvalidDataException("it does not decompress");
@@ -235,7 +241,8 @@ public sealed class CaptureReader : IDisposable
             }
 
             var next = FindHead(position + 1, length);
-            Damages.Add(new CaptureDamage(position, null, $"{next - position} bytes are no segment, and how many messages they held is not known"));
+            Damages.Add(new CaptureDamage(
+                position, null, $"{next - position} bytes are no segment, and how many messages they held is not known"));
             position = next;
         }
 

@@ -106,5 +106,6 @@ public readonly record struct CaptureSegment
     }
 
     /// <summary>False when a number can't be.</summary>
-    internal bool IsPossible => CompressedBytes >= 0 && RawBytes is >= 0 and <= RawBytesMax && MessageCount >= 0 && Topic >= 0 && Partition >= 0;
+    internal bool IsPossible =>
+        CompressedBytes >= 0 && RawBytes is >= 0 and <= RawBytesMax && MessageCount >= 0 && Topic >= 0 && Partition >= 0;
 }

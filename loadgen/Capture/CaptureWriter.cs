@@ -156,7 +156,8 @@ public sealed class CaptureWriter : IDisposable
 
         var length = _zstd.Compress(open.Raw.Written, _compressed);
         var compressed = _compressed.AsSpan(0, length);
-        Write(open.Segment with { Topic = topic, Partition = partition, RawBytes = open.Raw.Length, Checksum = Crc32C.Of(compressed) }, compressed);
+        Write(open.Segment with { Topic = topic, Partition = partition, RawBytes = open.Raw.Length, Checksum = Crc32C.Of(compressed) },
+            compressed);
         open.Clear();
     }
 

@@ -14,8 +14,10 @@ internal sealed class JsonRewriter(string format) : PayloadRewriter
     private const long NanosPerSecond = 1_000_000_000;
     private static readonly HashSet<string> _open =
     [
-        "event_type", "type", "ip_proto", "proto", "etype", "tcp_flags", "tos", "ip_tos", "timestamp_start", "timestamp_end", "timestamp_min",
-        "timestamp_max", "timestamp_arrival", "stamp_inserted", "stamp_updated", "time_received_ns", "time_flow_start_ns", "time_flow_end_ns",
+        "event_type", "type", "ip_proto", "proto", "etype", "tcp_flags", "tos", "ip_tos", "timestamp_start", "timestamp_end",
+            "timestamp_min",
+        "timestamp_max", "timestamp_arrival", "stamp_inserted", "stamp_updated", "time_received_ns", "time_flow_start_ns",
+            "time_flow_end_ns",
         "packets", "bytes", "flows", "sampling_rate", "layer_stack",
     ];
 
@@ -116,7 +118,8 @@ internal sealed class JsonRewriter(string format) : PayloadRewriter
     {
         if (name.StartsWith("time", StringComparison.Ordinal) || name.StartsWith("stamp_", StringComparison.Ordinal))
         {
-            return how.AddSeconds == 0 ? null : Shift(reader.ValueSpan, name.EndsWith("_ns", StringComparison.Ordinal) ? NanosPerSecond : 1, how.AddSeconds);
+            return how.AddSeconds == 0 ? null
+                : Shift(reader.ValueSpan, name.EndsWith("_ns", StringComparison.Ordinal) ? NanosPerSecond : 1, how.AddSeconds);
         }
 
         if (reader.TokenType != JsonTokenType.String || !how.MapsAddresses || reader.ValueSpan.IsEmpty || _open.Contains(name))
@@ -132,14 +135,18 @@ internal sealed class JsonRewriter(string format) : PayloadRewriter
 
         if (IsMac(text))
         {
-            return how.IsAnonymising ? Mac(how.MapMac(ulong.Parse(Encoding.ASCII.GetString(text).Replace(":", "", StringComparison.Ordinal), NumberStyles.HexNumber, CultureInfo.InvariantCulture))) : null;
+            return how.IsAnonymising
+                ? Mac(how.MapMac(ulong.Parse(
+                    Encoding.ASCII.GetString(text).Replace(":", "", StringComparison.Ordinal), NumberStyles.HexNumber,
+                        CultureInfo.InvariantCulture))) : null;
         }
 
         var slash = text.AsSpan().IndexOf((byte)'/');
         if (slash > 0)
         {
             var head = how.MapText(text.AsSpan(0, slash));
-            return [.. head, .. how.IsAnonymising && !int.TryParse(text.AsSpan(slash + 1), CultureInfo.InvariantCulture, out _) ? [] : text.AsSpan(slash)];
+            return [.. head, .. how.IsAnonymising && !int.TryParse(text.AsSpan(slash + 1), CultureInfo.InvariantCulture, out _) ? []
+                : text.AsSpan(slash)];
         }
 
         return how.MapText(text);
@@ -148,7 +155,9 @@ internal sealed class JsonRewriter(string format) : PayloadRewriter
     private static byte[] Shift(ReadOnlySpan<byte> text, long unit, long seconds)
     {
         if (text.Length >= DateTimeBytes && text[4] == '-'
-            && DateTime.TryParseExact(Encoding.ASCII.GetString(text[..DateTimeBytes]).Replace('T', ' '), "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time))
+            && DateTime.TryParseExact(
+                Encoding.ASCII.GetString(text[..DateTimeBytes]).Replace('T', ' '), "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture,
+                    DateTimeStyles.None, out var time))
         {
             var shifted = Encoding.ASCII.GetBytes(time.AddSeconds(seconds).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture));
             shifted[10] = text[10];
@@ -201,5 +210,8 @@ internal sealed class JsonRewriter(string format) : PayloadRewriter
         return true;
     }
 
-    private static byte[] Mac(ulong mac) => Encoding.ASCII.GetBytes(string.Join(':', Enumerable.Range(0, 6).Select(index => ((mac >> (40 - (8 * index))) & 255).ToString("x2", CultureInfo.InvariantCulture))));
+    private static byte[] Mac(ulong mac) =>
+        Encoding.ASCII.GetBytes(
+            string.Join(':', Enumerable.Range(0, 6).Select(
+                index => ((mac >> (40 - (8 * index))) & 255).ToString("x2", CultureInfo.InvariantCulture))));
 }

@@ -18,7 +18,8 @@ public abstract class PayloadRewriter
     };
 
     /// <summary>The message with its records changed.</summary>
-    /// <returns>The new value. A message that can't be read comes back as it is, but where it would leak what is to be hidden: as zeros.</returns>
+    /// <returns>The new value. A message that can't be read comes back as it is, but where it would leak what is to be hidden: as
+    /// zeros.</returns>
     public abstract byte[] Rewrite(byte[] value, Rewriting how);
 
     /// <summary>Splits a message by the tags of the view edge (source, destination, port, protocol, exporter).</summary>

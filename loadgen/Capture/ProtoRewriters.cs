@@ -218,7 +218,8 @@ internal sealed unsafe class WeirProtoRewriter : ProtoRewriter
     public override byte[] Rewrite(byte[] value, Rewriting how)
     {
         _levels[Batch].Truncate(0);
-        return TryRewrite(value, _levels[Batch], how, Batch) ? _levels[Batch].Written.ToArray() : how.IsAnonymising ? new byte[value.Length] : value;
+        return TryRewrite(value, _levels[Batch], how, Batch) ? _levels[Batch].Written.ToArray() : how.IsAnonymising
+            ? new byte[value.Length] : value;
     }
 
     /// <inheritdoc/>
@@ -285,7 +286,8 @@ internal sealed unsafe class WeirProtoRewriter : ProtoRewriter
         fixed (byte* start = record)
         {
             var cursor = new ProtoCursor(start, start + record.Length);
-            return cursor.ReadTag(out var field, out _) == DecodeStatus.Ok && field == 1 && cursor.ReadBytes(out var tags) == DecodeStatus.Ok
+            return cursor.ReadTag(out var field, out _) == DecodeStatus.Ok && field == 1
+                && cursor.ReadBytes(out var tags) == DecodeStatus.Ok
                 ? record.Slice((int)(cursor.Position - start) - tags.Length, tags.Length)
                 : [];
         }

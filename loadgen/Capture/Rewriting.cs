@@ -94,7 +94,8 @@ public sealed class Rewriting : IDisposable
             return known;
         }
 
-        var mapped = IPAddress.TryParse(key, out var address) && (key.Contains(':', StringComparison.Ordinal) || key.Count(letter => letter == '.') == 3)
+        var mapped = IPAddress.TryParse(key, out var address)
+            && (key.Contains(':', StringComparison.Ordinal) || key.Count(letter => letter == '.') == 3)
             ? Encoding.UTF8.GetBytes(MapAddress(address).ToString())
             : _nameKey is null ? text.ToArray() : HashName(text);
         if (_names.Count >= CacheMax)

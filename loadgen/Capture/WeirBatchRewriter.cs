@@ -63,7 +63,8 @@ internal sealed class WeirBatchRewriter : PayloadRewriter
             {
                 hash = column.Addresses.Length > 0
                     ? TagHash.Combine(TagHash.Combine(hash, (ulong)(column.Addresses[row] >> 64)), (ulong)column.Addresses[row])
-                    : TagHash.Combine(hash, column.Encoding == WeirBatch.EncodingTexts ? textHashes[column.Numbers[row]] : column.Numbers[row]);
+                    : TagHash.Combine(hash, column.Encoding == WeirBatch.EncodingTexts ? textHashes[column.Numbers[row]]
+                        : column.Numbers[row]);
             }
 
             var partition = PartitionOf(hash, partitionCount);
@@ -117,7 +118,8 @@ internal sealed class WeirBatchRewriter : PayloadRewriter
             else
             {
                 var isText = column.Encoding == WeirBatch.EncodingTexts;
-                _writer.WriteNumbers(column.Id, column.Encoding, rows.Select(row => isText ? ids[column.Numbers[row]] : column.Numbers[row]).ToArray());
+                _writer.WriteNumbers(
+                    column.Id, column.Encoding, rows.Select(row => isText ? ids[column.Numbers[row]] : column.Numbers[row]).ToArray());
             }
         }
 
@@ -127,7 +129,8 @@ internal sealed class WeirBatchRewriter : PayloadRewriter
     /// <summary>Takes a batch apart; null when it is damaged or has an encoding that is not known.</summary>
     private static Batch? Parse(ReadOnlySpan<byte> value)
     {
-        if (value.Length < WeirBatch.HeaderBytes + WeirBatch.ChecksumBytes || !value.StartsWith(WeirBatch.Magic) || value[4] != WeirBatch.Version)
+        if (value.Length < WeirBatch.HeaderBytes + WeirBatch.ChecksumBytes || !value.StartsWith(WeirBatch.Magic)
+            || value[4] != WeirBatch.Version)
         {
             return null;
         }
@@ -214,13 +217,15 @@ internal sealed class WeirBatchRewriter : PayloadRewriter
                 : null;
         }
 
-        if (encoding is not (WeirBatch.EncodingNumbers or WeirBatch.EncodingTexts) || width is not (0 or 1 or 2 or 4 or 8) || data.Length != width * rowCount)
+        if (encoding is not (WeirBatch.EncodingNumbers or WeirBatch.EncodingTexts) || width is not (0 or 1 or 2 or 4 or 8)
+            || data.Length != width * rowCount)
         {
             return null;
         }
 
         var numbers = ReadNumbers(data, width, rowCount, start);
-        return encoding == WeirBatch.EncodingTexts && Array.Exists(numbers, number => number >= (ulong)textCount) ? null : new Column(id, encoding, numbers, []);
+        return encoding == WeirBatch.EncodingTexts && Array.Exists(numbers, number => number >= (ulong)textCount) ? null
+            : new Column(id, encoding, numbers, []);
     }
 
     private static ulong[] ReadNumbers(ReadOnlySpan<byte> data, int width, int rowCount, ulong start)

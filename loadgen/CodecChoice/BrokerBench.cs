@@ -6,7 +6,8 @@ namespace Weir.Loadgen.CodecChoice;
 
 /// <summary>Measures codecs through a real producer, a broker and a real consumer.</summary>
 /// <remarks>
-/// CPU times are those of this whole process, client threads and all, so that the one of <c>none</c> is the price of the client itself. The broker has to be
+/// CPU times are those of this whole process, client threads and all, so that the one of <c>none</c> is the price of the client itself.
+/// The broker has to be
 /// another process.
 /// </remarks>
 public sealed class BrokerBench(string bootstrap, IReadOnlyList<string> properties, int batchBytes)
@@ -29,7 +30,8 @@ public sealed class BrokerBench(string bootstrap, IReadOnlyList<string> properti
         double produceSeconds;
         using (var producer = new TopicProducer(new ProducerOptions
         {
-            Bootstrap = bootstrap, Topic = topic, Codec = codec.Name, Level = codec.Level, BatchBytes = batchBytes, LingerMs = 50, Properties = properties,
+            Bootstrap = bootstrap, Topic = topic, Codec = codec.Name, Level = codec.Level, BatchBytes = batchBytes, LingerMs =
+                50, Properties = properties,
             InFlightBytesMax = 512 * 1024 * 1024,
         }))
         {
@@ -49,7 +51,8 @@ public sealed class BrokerBench(string bootstrap, IReadOnlyList<string> properti
         }
 
         var consumeSeconds = Read(topic, messages.Count, cancellation);
-        return new CodecResult(codec, batchBytes, messages.Count, messages.Sum(message => (long)message.Bytes), wireBytes, produceSeconds, consumeSeconds);
+        return new CodecResult(
+            codec, batchBytes, messages.Count, messages.Sum(message => (long)message.Bytes), wireBytes, produceSeconds, consumeSeconds);
     }
 
     private double Read(string topic, int messageCount, CancellationToken cancellation)
@@ -65,7 +68,8 @@ public sealed class BrokerBench(string bootstrap, IReadOnlyList<string> properti
             idle = isRead ? 0 : idle + 1;
             if (idle == IdleReadsMax)
             {
-                throw new InvalidDataException($"{topic} gave back {count} of {messageCount} messages: give it more partitions, or take fewer messages.");
+                throw new InvalidDataException(
+                    $"{topic} gave back {count} of {messageCount} messages: give it more partitions, or take fewer messages.");
             }
         }
 

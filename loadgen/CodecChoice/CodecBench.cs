@@ -10,7 +10,8 @@ public sealed record Codec(string Name, int? Level)
 {
     /// <summary>What is measured unless something else is asked for.</summary>
     public static IReadOnlyList<Codec> Defaults { get; } =
-        [new("none", null), new("snappy", null), new("lz4", null), new("gzip", 1), new("gzip", 6), new("zstd", 1), new("zstd", 3), new("zstd", 6), new("zstd", 9)];
+        [new("none", null), new("snappy", null), new("lz4", null), new("gzip", 1), new("gzip", 6), new("zstd", 1), new("zstd", 3),
+            new("zstd", 6), new("zstd", 9)];
 
     /// <summary>Reads such as zstd:6.</summary>
     /// <exception cref="ArgumentException">It is not known.</exception>
@@ -20,7 +21,8 @@ public sealed record Codec(string Name, int? Level)
         return (parts[0], parts.Length) switch
         {
             ("none" or "snappy" or "lz4", 1) => new Codec(parts[0], null),
-            ("gzip" or "zstd", 2) when int.TryParse(parts[1], out var level) && level is >= 1 and <= 19 && (parts[0] == "zstd" || level <= 9) => new Codec(parts[0], level),
+            ("gzip" or "zstd", 2) when int.TryParse(parts[1], out var level) && level is >= 1 and <= 19
+                && (parts[0] == "zstd" || level <= 9) => new Codec(parts[0], level),
             _ => throw new ArgumentException($"--codec {text}: allowed are none, snappy, lz4, gzip:1 to gzip:9, zstd:1 to zstd:19"),
         };
     }
@@ -57,7 +59,8 @@ public static class CodecBench
 
     /// <summary>Measures each codec on the same batches: rounds are interleaved, and the median of each codec's rounds counts.</summary>
     /// <returns>Nothing when it was cancelled before the first round was over.</returns>
-    public static IReadOnlyList<CodecResult> Run(IReadOnlyList<Codec> codecs, IReadOnlyList<RecordBatch> batches, int batchBytes, CancellationToken cancellation)
+    public static IReadOnlyList<CodecResult> Run(
+        IReadOnlyList<Codec> codecs, IReadOnlyList<RecordBatch> batches, int batchBytes, CancellationToken cancellation)
     {
         var raw = batches.Sum(batch => (long)batch.Records.Length);
         var messages = batches.Sum(batch => (long)batch.MessageCount);
@@ -77,7 +80,9 @@ public static class CodecBench
             }
         }
 
-        return times.Any(codec => codec.In.Count == 0) ? [] : [.. codecs.Select((codec, index) => new CodecResult(codec, batchBytes, messages, raw, sizes[index], Median(times[index].In), Median(times[index].Out)))];
+        return times.Any(codec => codec.In.Count == 0) ? []
+            : [.. codecs.Select((codec, index) =>
+                new CodecResult(codec, batchBytes, messages, raw, sizes[index], Median(times[index].In), Median(times[index].Out)))];
     }
 
     private static double Median(List<double> values) => values.Count == 0 ? 0 : values.Order().ElementAt(values.Count / 2);

@@ -9,12 +9,14 @@ namespace Weir.Loadgen.CodecChoice;
 /// <param name="Real">Through producer, broker and consumer; empty when not measured.</param>
 /// <param name="Prices">What decides the recommendation.</param>
 /// <param name="HasUsualOffsets">False when a batch's relative offsets do not count from zero.</param>
-public sealed record CodecsOutput(IReadOnlyList<CodecResult> Alone, IReadOnlyList<CodecResult> Real, CodecPrices Prices, bool HasUsualOffsets)
+public sealed record CodecsOutput(
+    IReadOnlyList<CodecResult> Alone, IReadOnlyList<CodecResult> Real, CodecPrices Prices, bool HasUsualOffsets)
 {
     private const double BytesPerMb = 1e6;
 
     /// <summary>What cost least, among the results of the largest batch: those through the broker where there are any.</summary>
-    public CodecResult Recommended => (Real.Count > 0 ? Real : [.. Alone.Where(result => result.BatchBytes == Alone.Max(other => other.BatchBytes))])
+    public CodecResult Recommended =>
+        (Real.Count > 0 ? Real : [.. Alone.Where(result => result.BatchBytes == Alone.Max(other => other.BatchBytes))])
         .MinBy(Prices.PerMillion)!;
 
     /// <summary>As one JSON object.</summary>
@@ -32,13 +34,15 @@ public sealed record CodecsOutput(IReadOnlyList<CodecResult> Alone, IReadOnlyLis
         var report = new Report("Codecs for these messages");
         foreach (var group in Alone.GroupBy(result => result.BatchBytes))
         {
-            report.Heading(group.Key == 0 ? "The codec alone, on the log's own batches" : CommandOptions.Text($"The codec alone, batches of {group.Key:N0} bytes"));
+            report.Heading(group.Key == 0 ? "The codec alone, on the log's own batches"
+                : CommandOptions.Text($"The codec alone, batches of {group.Key:N0} bytes"));
             report.Table(TableOf([.. group]));
         }
 
         if (Real.Count > 0)
         {
-            report.Heading(CommandOptions.Text($"Through a producer, a broker and a consumer, batches of up to {Real[0].BatchBytes:N0} bytes"));
+            report.Heading(CommandOptions.Text(
+                $"Through a producer, a broker and a consumer, batches of up to {Real[0].BatchBytes:N0} bytes"));
             report.Text("CPU times are those of the whole client process; the line of none is the price of the client itself. Compressed bytes are what went over the network.");
             report.Table(TableOf(Real));
         }
@@ -57,7 +61,8 @@ public sealed record CodecsOutput(IReadOnlyList<CodecResult> Alone, IReadOnlyLis
         var none = results.FirstOrDefault(result => result.Codec.Name == "none");
         var rows = new List<IReadOnlyList<string>>
         {
-            (string[])["codec", "bytes", "ratio", "bytes a message", "producer CPU s / M messages", "consumer CPU s / M messages", "MB/s in", "MB/s out", "bytes to none", "cost / M messages"],
+            (string[])["codec", "bytes", "ratio", "bytes a message", "producer CPU s / M messages", "consumer CPU s / M messages",
+                "MB/s in", "MB/s out", "bytes to none", "cost / M messages"],
         };
         rows.AddRange(results.Select(result => (string[])
         [

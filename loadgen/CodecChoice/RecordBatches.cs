@@ -71,7 +71,8 @@ public static class RecordBatches
             var length = BinaryPrimitives.ReadInt32BigEndian(log[8..]) + 12;
             if (log[MagicOffset] != 2)
             {
-                throw new InvalidDataException($"A batch has the message format {log[MagicOffset]}; only 2 (Kafka 0.11 and newer) is read.");
+                throw new InvalidDataException(
+                    $"A batch has the message format {log[MagicOffset]}; only 2 (Kafka 0.11 and newer) is read.");
             }
 
             if (length < HeadBytes || length > log.Length)
@@ -85,7 +86,8 @@ public static class RecordBatches
             if (!isControl)
             {
                 var records = Decompress(attributes & CodecMask, log[HeadBytes..length]);
-                batches.Add(new RecordBatch(records, count, HasUsualOffsets(records, count, BinaryPrimitives.ReadInt32BigEndian(log[23..]))));
+                batches.Add(new RecordBatch(
+                    records, count, HasUsualOffsets(records, count, BinaryPrimitives.ReadInt32BigEndian(log[23..]))));
             }
 
             log = log[length..];
@@ -94,7 +96,8 @@ public static class RecordBatches
         return batches.Count > 0 ? batches : throw new InvalidDataException("There is no record batch in it.");
     }
 
-    /// <summary>Whether the relative offsets count from zero by one, which is what lets a broker take a compressed batch as it is.</summary>
+    /// <summary>Whether the relative offsets count from zero by one, which is what lets a broker take a compressed batch as it
+    /// is.</summary>
     internal static bool HasUsualOffsets(ReadOnlySpan<byte> records, int count, int lastOffsetDelta)
     {
         for (var index = 0; index < count; index++)

@@ -23,16 +23,23 @@ internal static class CaptureCommand
         """;
 
     private static readonly Option<string> _bootstrap = CommandOptions.Bootstrap();
-    private static readonly Option<string[]> _topics = new("--topic") { Description = "topic to read; may be given several times", Required = true };
-    private static readonly Option<string?> _format = CommandOptions.Of<string>("--format", $"format of the records, kept in the file: {string.Join(" | ", FlowFormats.Names)}");
+    private static readonly Option<string[]> _topics =
+        new("--topic") { Description = "topic to read; may be given several times", Required = true };
+    private static readonly Option<string?> _format =
+        CommandOptions.Of<string>("--format", $"format of the records, kept in the file: {string.Join(" | ", FlowFormats.Names)}");
     private static readonly Option<string> _out = new("--out") { Description = "the file", Required = true };
-    private static readonly Option<string> _from = CommandOptions.Of("--from", "beginning | end | offset:N | a time such as 2026-01-31T12:00:00Z", "beginning");
+    private static readonly Option<string> _from =
+        CommandOptions.Of("--from", "beginning | end | offset:N | a time such as 2026-01-31T12:00:00Z", "beginning");
     private static readonly Option<string?> _for = CommandOptions.Of<string>("--for", "stop after this duration");
     private static readonly Option<long?> _messages = CommandOptions.Of<long?>("--messages", "stop after so many messages");
-    private static readonly Option<string?> _bytes = CommandOptions.Of<string>("--bytes", "stop after so many bytes of keys and values, such as 10GiB");
-    private static readonly Option<bool> _untilEnd = CommandOptions.Of("--until-end", "stop when all that was there at the start is read", false);
-    private static readonly Option<bool> _resume = CommandOptions.Of("--resume", "go on with an existing file after its last message", false);
-    private static readonly Option<string?> _anonymise = CommandOptions.Of<string>("--anonymise", "file with a secret of at least 16 bytes: the same secret maps the same way");
+    private static readonly Option<string?> _bytes =
+        CommandOptions.Of<string>("--bytes", "stop after so many bytes of keys and values, such as 10GiB");
+    private static readonly Option<bool> _untilEnd =
+        CommandOptions.Of("--until-end", "stop when all that was there at the start is read", false);
+    private static readonly Option<bool> _resume =
+        CommandOptions.Of("--resume", "go on with an existing file after its last message", false);
+    private static readonly Option<string?> _anonymise =
+        CommandOptions.Of<string>("--anonymise", "file with a secret of at least 16 bytes: the same secret maps the same way");
     private static readonly Option<int> _level = CommandOptions.Of("--level", "zstd level of the segments", 3);
     private static readonly Option<string[]> _properties = CommandOptions.Properties();
     private static readonly Option<bool> _json = CommandOptions.Json();
@@ -59,7 +66,9 @@ internal static class CaptureCommand
         var appended = isResumed ? CaptureWriter.Append(path, arguments.GetValue(_level)) : null;
         try
         {
-            if (appended is not null && (!appended.Header.Topics.Select(topic => topic.Name).SequenceEqual(topics) || appended.Header.IsAnonymised != rewriting is not null))
+            if (appended is not null
+                && (!appended.Header.Topics.Select(topic => topic.Name).SequenceEqual(topics)
+                    || appended.Header.IsAnonymised != rewriting is not null))
             {
                 throw new ArgumentException($"{path} is of other topics, or anonymised where this is not: it can't be gone on with.");
             }
@@ -76,7 +85,8 @@ internal static class CaptureCommand
                 Resume = appended?.NextOffsets.ToDictionary(next => (topics[next.Key.Topic], next.Key.Partition), next => next.Value) ?? [],
             });
             using var writer = appended ?? CaptureWriter.Create(path, new CaptureHeader(
-                [.. topics.Select((topic, index) => new CapturedTopic(topic, arguments.GetValue(_format), consumer.PartitionCounts[index]))],
+                [.. topics.Select((topic, index) =>
+                    new CapturedTopic(topic, arguments.GetValue(_format), consumer.PartitionCounts[index]))],
                 DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
                 rewriting is not null), arguments.GetValue(_level));
             var run = new CaptureRun(consumer, writer, ReadLimits(arguments), rewriting);
@@ -128,7 +138,8 @@ internal static class CaptureCommand
     {
         "beginning" => (StartAt.Beginning, default, 0),
         "end" => (StartAt.End, default, 0),
-        _ when text.StartsWith("offset:", StringComparison.Ordinal) && long.TryParse(text.AsSpan(7), NumberStyles.None, CultureInfo.InvariantCulture, out var offset) =>
+        _ when text.StartsWith("offset:", StringComparison.Ordinal)
+            && long.TryParse(text.AsSpan(7), NumberStyles.None, CultureInfo.InvariantCulture, out var offset) =>
             (StartAt.Offset, default, offset),
         _ => (StartAt.Time, CommandOptions.Time("--from", text), 0),
     };
@@ -136,6 +147,7 @@ internal static class CaptureCommand
     private static Rewriting ReadSecret(string path)
     {
         var secret = Encoding.UTF8.GetBytes(File.ReadAllText(path).Trim());
-        return secret.Length >= 16 ? Rewriting.Anonymise(secret) : throw new ArgumentException($"{path} has {secret.Length} bytes: too short for a secret, 16 are the least.");
+        return secret.Length >= 16 ? Rewriting.Anonymise(secret)
+            : throw new ArgumentException($"{path} has {secret.Length} bytes: too short for a secret, 16 are the least.");
     }
 }

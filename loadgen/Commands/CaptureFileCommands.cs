@@ -37,7 +37,8 @@ internal static class CaptureFileCommands
             using var reader = CaptureReader.Open(arguments.GetValue(source)!);
             var cut = new CaptureCut
             {
-                FromMs = arguments.GetValue(from) is { } begin ? CommandOptions.Time("--from", begin).ToUnixTimeMilliseconds() : long.MinValue,
+                FromMs = arguments.GetValue(from) is { } begin ? CommandOptions.Time("--from", begin).ToUnixTimeMilliseconds()
+                    : long.MinValue,
                 ToMs = arguments.GetValue(to) is { } end ? CommandOptions.Time("--to", end).ToUnixTimeMilliseconds() : long.MaxValue,
                 Partitions = arguments.GetValue(partitions)?.Split(',').Select(text => int.TryParse(text, out var partition)
                     ? partition : throw new ArgumentException($"--partitions: '{text}' is no partition")).ToHashSet(),
@@ -131,5 +132,6 @@ internal static class CaptureFileCommands
     }
 
     private static string At(long milliseconds) =>
-        DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString(
+            "yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

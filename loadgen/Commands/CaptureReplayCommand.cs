@@ -12,27 +12,38 @@ internal sealed record SharedReplayOptions(TimeSpan? Duration, long? Times, doub
 /// <summary>The part of <c>weir-loadgen replay</c> that replays captures and topics.</summary>
 internal static class CaptureReplayCommand
 {
-    private static readonly Option<string?> _fromBootstrap = CommandOptions.Of<string>("--from-bootstrap", "brokers to read from, in the place of a file");
+    private static readonly Option<string?> _fromBootstrap =
+        CommandOptions.Of<string>("--from-bootstrap", "brokers to read from, in the place of a file");
     private static readonly Option<string?> _fromTopic = CommandOptions.Of<string>("--from-topic", "topic to read from");
     private static readonly Option<string> _from = CommandOptions.Of("--from", "with --from-topic: beginning | end | a time", "beginning");
-    private static readonly Option<bool> _untilEnd = CommandOptions.Of("--until-end", "with --from-topic: stop when all that was there at the start is sent", false);
-    private static readonly Option<string?> _format = CommandOptions.Of<string>("--format", $"format of the records, where the capture does not say it: {string.Join(" | ", FlowFormats.Names)}");
+    private static readonly Option<bool> _untilEnd =
+        CommandOptions.Of("--until-end", "with --from-topic: stop when all that was there at the start is sent", false);
+    private static readonly Option<string?> _format =
+        CommandOptions.Of<string>(
+            "--format", $"format of the records, where the capture does not say it: {string.Join(" | ", FlowFormats.Names)}");
     private static readonly Option<string> _speed = CommandOptions.Of("--speed", "recorded seconds for each real one, or max", "1");
     private static readonly Option<double?> _messageRate = CommandOptions.Of<double?>("--rate-messages", "cap of messages a second");
     private static readonly Option<double?> _mbRate = CommandOptions.Of<double?>("--rate-mb", "cap of MB a second (10^6 bytes of values)");
     private static readonly Option<bool> _loop = CommandOptions.Of("--loop", "again and again, until it is stopped", false);
-    private static readonly Option<int> _scale = CommandOptions.Of("--scale", "copies of each message; those after the first with renamed addresses", 1);
-    private static readonly Option<PartitionMode> _partitions = CommandOptions.Of("--partitions", "same | key | tags | turn", PartitionMode.Same);
-    private static readonly Option<bool> _count = CommandOptions.Of("--count", "count the records in the messages (needs the format)", false);
-    private static readonly Option<string?> _control = CommandOptions.Of<string>("--control", "file with one word: pause, resume, stop or a speed; read when it changes");
+    private static readonly Option<int> _scale =
+        CommandOptions.Of("--scale", "copies of each message; those after the first with renamed addresses", 1);
+    private static readonly Option<PartitionMode> _partitions =
+        CommandOptions.Of("--partitions", "same | key | tags | turn", PartitionMode.Same);
+    private static readonly Option<bool> _count =
+        CommandOptions.Of("--count", "count the records in the messages (needs the format)", false);
+    private static readonly Option<string?> _control =
+        CommandOptions.Of<string>("--control", "file with one word: pause, resume, stop or a speed; read when it changes");
     private static readonly Option<string> _codec = CommandOptions.Of("--codec", "none | gzip | snappy | lz4 | zstd", "lz4");
-    private static readonly Option<double> _linger = CommandOptions.Of("--linger", "how long the client waits for more of a batch, ms", 5.0);
+    private static readonly Option<double> _linger =
+        CommandOptions.Of("--linger", "how long the client waits for more of a batch, ms", 5.0);
     private static readonly Option<string[]> _properties = CommandOptions.Properties();
 
     /// <summary>Adds the options.</summary>
     public static void AddOptions(Command command)
     {
-        foreach (var option in (Option[])[_fromBootstrap, _fromTopic, _from, _untilEnd, _format, _speed, _messageRate, _mbRate, _loop, _scale, _partitions, _count, _control, _codec, _linger, _properties])
+        foreach (var option in (
+            Option[])[_fromBootstrap, _fromTopic, _from, _untilEnd, _format, _speed, _messageRate, _mbRate, _loop, _scale, _partitions,
+                _count, _control, _codec, _linger, _properties])
         {
             command.Add(option);
         }
@@ -40,12 +51,14 @@ internal static class CaptureReplayCommand
 
     /// <summary>Replays.</summary>
     public static async Task<int> RunAsync(
-        ParseResult arguments, string? file, ProducerOptions target, PositionSource? positions, SharedReplayOptions shared, CancellationToken cancellation)
+        ParseResult arguments, string? file, ProducerOptions target, PositionSource? positions, SharedReplayOptions shared,
+            CancellationToken cancellation)
     {
         using var reader = file is null ? null : CaptureReader.Open(file);
         using var consumer = file is null ? OpenTopic(arguments) : null;
         using var producer = new TopicProducer(
-            target with { Codec = arguments.GetValue(_codec)!, LingerMs = arguments.GetValue(_linger), Properties = arguments.GetValue(_properties)! }, positions);
+            target with { Codec = arguments.GetValue(_codec)!, LingerMs = arguments.GetValue(_linger), Properties =
+                arguments.GetValue(_properties)! }, positions);
         var clock = new ReplayClock(TimeProvider.System, ReadSpeed(arguments.GetValue(_speed)!));
         var format = arguments.GetValue(_format);
         using var replayer = new CaptureReplayer(
@@ -55,7 +68,8 @@ internal static class CaptureReplayCommand
                 MessagesPerSecond = arguments.GetValue(_messageRate),
                 RecordsPerSecond = shared.RecordsPerSecond,
                 BytesPerSecond = arguments.GetValue(_mbRate) * 1e6,
-                Scale = arguments.GetValue(_scale) is >= 1 and <= 1_000 and var scale ? scale : throw new ArgumentException("--scale: allowed are 1 to 1000."),
+                Scale = arguments.GetValue(_scale) is >= 1 and <= 1_000 and var scale ? scale
+                    : throw new ArgumentException("--scale: allowed are 1 to 1000."),
                 IsRetimed = shared.IsRetimed,
                 Partitions = arguments.GetValue(_partitions),
                 CountsRecords = arguments.GetValue(_count),
@@ -98,7 +112,8 @@ internal static class CaptureReplayCommand
     }
 
     // A damaged segment is met again in each pass and reported once.
-    private static IEnumerable<IEnumerable<CapturedMessage>> Repeat(Func<IEnumerable<CapturedMessage>> pass, long times, CaptureReader reader)
+    private static IEnumerable<IEnumerable<CapturedMessage>> Repeat(
+        Func<IEnumerable<CapturedMessage>> pass, long times, CaptureReader reader)
     {
         for (long count = 0; count < times && reader.Segments.Count > 0; count++)
         {
@@ -123,7 +138,8 @@ internal static class CaptureReplayCommand
             var delivered = producer.Delivered;
             var left = double.IsPositiveInfinity(replayer.Clock.Speed) || recordedMs == 0
                 ? string.Empty
-                : CommandOptions.Text($"  {Math.Max(0, recordedMs - replayer.RecordedElapsed.TotalMilliseconds) / 1_000 / replayer.Clock.Speed:0} s left of this pass");
+                : CommandOptions.Text(
+                    $"  {Math.Max(0, recordedMs - replayer.RecordedElapsed.TotalMilliseconds) / 1_000 / replayer.Clock.Speed:0} s left of this pass");
             var line = CommandOptions.Text(
                 $"{replayer.Elapsed.TotalSeconds,6:0.0} s {delivered.MessageCount - shown,10:N0} messages/s {delivered.MessageCount,12:N0} messages {delivered.MessageBytes / 1e6,10:N1} MB  {(replayer.Clock.IsPaused ? "paused" : $"speed {SpeedText(replayer.Clock.Speed)}")}  behind {replayer.BehindSeconds * 1_000:0.0} ms{left}  {producer.Problem}");
             shown = delivered.MessageCount;

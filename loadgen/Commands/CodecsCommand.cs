@@ -24,24 +24,37 @@ internal static class CodecsCommand
         Prices (--price-cpu, --price-network, --price-disk) decide what is recommended; the currency is yours.
         """;
 
-    private static readonly Argument<string?> _file = new("file") { Description = "a capture, or lines, one message each; .zst is decompressed", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Option<string?> _log = CommandOptions.Of<string>("--log", "a broker's log segment: its own batches, as their producers made them");
+    private static readonly Argument<string?> _file =
+        new("file") { Description = "a capture, or lines, one message each; .zst is decompressed", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<string?> _log =
+        CommandOptions.Of<string>("--log", "a broker's log segment: its own batches, as their producers made them");
     private static readonly Option<string?> _bootstrap = CommandOptions.Of<string>("--bootstrap", "brokers of --topic, and of --broker");
     private static readonly Option<string?> _topic = CommandOptions.Of<string>("--topic", "topic to take the messages from");
-    private static readonly Option<string?> _generate = CommandOptions.Of<string>("--generate", $"made messages: {string.Join(" | ", FlowFormats.Names)}");
+    private static readonly Option<string?> _generate =
+        CommandOptions.Of<string>("--generate", $"made messages: {string.Join(" | ", FlowFormats.Names)}");
     private static readonly Option<int> _perMessage = CommandOptions.Of("--records-per-message", "with --generate", 1);
     private static readonly Option<string> _sample = CommandOptions.Of("--sample", "bytes of messages to take", "16MiB");
-    private static readonly Option<string[]> _codecs = new("--codec") { Description = "a codec, such as none, lz4, gzip:6, zstd:3; may be given several times", DefaultValueFactory = _ => [] };
-    private static readonly Option<string[]> _batches = new("--batch") { Description = "bytes of a full batch; may be given several times", DefaultValueFactory = _ => ["16KiB", "128KiB", "1MiB"] };
+    private static readonly Option<string[]> _codecs =
+        new("--codec") { Description = "a codec, such as none, lz4, gzip:6, zstd:3; may be given several times", DefaultValueFactory =
+            _ => [] };
+    private static readonly Option<string[]> _batches =
+        new("--batch") { Description = "bytes of a full batch; may be given several times", DefaultValueFactory = _ =>
+            ["16KiB", "128KiB", "1MiB"] };
     private static readonly Option<bool> _noBroker = CommandOptions.Of("--no-broker", "measure the codecs alone", false);
-    private static readonly Option<string?> _broker = CommandOptions.Of<string>("--broker", "brokers for the second measurement (topics weir-codecs-N must exist or be made); default: weir broker, in memory");
+    private static readonly Option<string?> _broker =
+        CommandOptions.Of<string>(
+            "--broker", "brokers for the second measurement (topics weir-codecs-N must exist or be made); default: weir broker, in memory");
     private static readonly Option<string?> _weir = CommandOptions.Of<string>("--weir", "the weir program, for its broker");
     private static readonly Option<double> _cpu = CommandOptions.Of("--price-cpu", "a core for an hour", new CodecPrices().CpuHour);
-    private static readonly Option<double> _network = CommandOptions.Of("--price-network", "a GB over the network", new CodecPrices().NetworkGb);
-    private static readonly Option<double> _disk = CommandOptions.Of("--price-disk", "a GB on disk for 30 days", new CodecPrices().DiskGbMonth);
-    private static readonly Option<int> _consumers = CommandOptions.Of("--consumers", "consumer groups that read all", new CodecPrices().Consumers);
+    private static readonly Option<double> _network =
+        CommandOptions.Of("--price-network", "a GB over the network", new CodecPrices().NetworkGb);
+    private static readonly Option<double> _disk =
+        CommandOptions.Of("--price-disk", "a GB on disk for 30 days", new CodecPrices().DiskGbMonth);
+    private static readonly Option<int> _consumers =
+        CommandOptions.Of("--consumers", "consumer groups that read all", new CodecPrices().Consumers);
     private static readonly Option<int> _replicas = CommandOptions.Of("--replicas", "replicas of a partition", new CodecPrices().Replicas);
-    private static readonly Option<double> _days = CommandOptions.Of("--retention-days", "days that messages are kept", new CodecPrices().RetentionDays);
+    private static readonly Option<double> _days =
+        CommandOptions.Of("--retention-days", "days that messages are kept", new CodecPrices().RetentionDays);
     private static readonly Option<string[]> _properties = CommandOptions.Properties();
     private static readonly Option<string?> _report = CommandOptions.Of<string>("--report", "write a report: .md or .html");
     private static readonly Option<bool> _json = CommandOptions.Json();
@@ -60,7 +73,8 @@ internal static class CodecsCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellation)
     {
-        IReadOnlyList<Codec> codecs = arguments.GetValue(_codecs)! is { Length: > 0 } named ? [.. named.Select(Codec.Parse)] : Codec.Defaults;
+        IReadOnlyList<Codec> codecs =
+            arguments.GetValue(_codecs)! is { Length: > 0 } named ? [.. named.Select(Codec.Parse)] : Codec.Defaults;
         var alone = new List<CodecResult>();
         var isUsual = true;
         List<CapturedMessage> messages = [];
@@ -77,7 +91,8 @@ internal static class CodecsCommand
             {
                 var bytes = (int)Math.Min(CommandOptions.Size("--batch", batch), 64 * 1024 * 1024);
                 await Console.Error.WriteLineAsync($"codecs alone, batches of {batch}: {messages.Count} messages");
-                alone.AddRange(await Task.Run(() => CodecBench.Run(codecs, RecordBatches.Pack(messages, bytes), bytes, cancellation), CancellationToken.None));
+                alone.AddRange(await Task.Run(
+                    () => CodecBench.Run(codecs, RecordBatches.Pack(messages, bytes), bytes, cancellation), CancellationToken.None));
             }
         }
 
@@ -116,11 +131,13 @@ internal static class CodecsCommand
             {
                 (broker, bootstrap) = await WeirProgram.StartBrokerAsync(
                     WeirProgram.Find(arguments.GetValue(_weir)), directory.FullName,
-                    codecs.Select((_, index) => $"weir-codecs-{index}:{BrokerPartitions}").Append($"weir-codecs-warm:{BrokerPartitions}"), cancellation);
+                    codecs.Select((_, index) => $"weir-codecs-{index}:{BrokerPartitions}").Append($"weir-codecs-warm:{BrokerPartitions}"),
+                        cancellation);
             }
 
             const int BatchBytes = 1_000_000;
-            var spread = messages.Select((message, index) => message with { Partition = (int)((long)index * BrokerPartitions / messages.Count) }).ToList();
+            var spread = messages.Select(
+                (message, index) => message with { Partition = (int)((long)index * BrokerPartitions / messages.Count) }).ToList();
             var bench = new BrokerBench(bootstrap, arguments.GetValue(_properties)!, BatchBytes);
             var results = new List<CodecResult>();
             _ = await Task.Run(() => bench.Run(new Codec("none", null), "weir-codecs-warm", spread, cancellation), cancellation);
@@ -158,7 +175,8 @@ internal static class CodecsCommand
             }
             else if (arguments.GetValue(_bootstrap) is { } bootstrap && arguments.GetValue(_topic) is { } topic)
             {
-                consumer = new TopicConsumer(new ConsumerOptions { Bootstrap = bootstrap, Topics = [topic], Properties = arguments.GetValue(_properties)! });
+                consumer = new TopicConsumer(
+                    new ConsumerOptions { Bootstrap = bootstrap, Topics = [topic], Properties = arguments.GetValue(_properties)! });
                 source = CaptureMerge.Of(consumer, [topic], stopsAtEnd: true, cancellation);
             }
             else
@@ -178,10 +196,12 @@ internal static class CodecsCommand
     }
 
     private static IEnumerable<CapturedMessage> Made(string format, int perMessage) =>
-        new Generator(new GeneratorOptions { StartSecond = 1_767_225_600, Format = format, RecordsPerMessage = perMessage, PartitionCount = 1 }).Messages()
+        new Generator(new GeneratorOptions { StartSecond = 1_767_225_600, Format = format, RecordsPerMessage =
+            perMessage, PartitionCount = 1 }).Messages()
             .Select((message, index) => new CapturedMessage(0, message.Partition, index, message.TimestampMs, 1, null, message.Value, []));
 
     private static IEnumerable<CapturedMessage> Lines(string file) =>
         Encoding.UTF8.GetString(ReplayFile.ReadAll(file)).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select((line, index) => new CapturedMessage(0, 0, index, 1_767_225_600_000 + index, 1, null, Encoding.UTF8.GetBytes(line), []));
+            .Select((line, index) =>
+                new CapturedMessage(0, 0, index, 1_767_225_600_000 + index, 1, null, Encoding.UTF8.GetBytes(line), []));
 }

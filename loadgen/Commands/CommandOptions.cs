@@ -18,7 +18,8 @@ internal static class CommandOptions
         new(name) { Description = description, HelpName = help, DefaultValueFactory = _ => otherwise };
 
     /// <summary>An option that may be absent.</summary>
-    public static Option<T?> Of<T>(string name, string description, string? help = null) => new(name) { Description = description, HelpName = help };
+    public static Option<T?> Of<T>(string name, string description, string? help = null) =>
+        new(name) { Description = description, HelpName = help };
 
     /// <summary><c>--bootstrap</c>.</summary>
     public static Option<string> Bootstrap() => new("--bootstrap") { Description = "Kafka brokers, host:port", Required = true };
@@ -67,9 +68,11 @@ internal static class CommandOptions
         var digits = text.TakeWhile(char.IsAsciiDigit).Count();
         long unit = text[digits..] switch
         {
-            "" or "B" => 1, "KiB" => 1L << 10, "MiB" => 1L << 20, "GiB" => 1L << 30, "kB" => 1_000, "MB" => 1_000_000, "GB" => 1_000_000_000, _ => 0,
+            "" or "B" => 1, "KiB" => 1L << 10, "MiB" => 1L << 20, "GiB" => 1L << 30, "kB" => 1_000, "MB" => 1_000_000, "GB" =>
+                1_000_000_000, _ => 0,
         };
-        return long.TryParse(text[..digits], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && unit > 0 && number <= long.MaxValue / unit
+        return long.TryParse(text[..digits], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && unit > 0
+            && number <= long.MaxValue / unit
             ? number * unit
             : throw new ArgumentException($"{option} is '{text}'; allowed: a size such as 64MiB, 2GB or 1000000");
     }
@@ -90,7 +93,8 @@ internal static class CommandOptions
 
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
             ? time
-            : throw new ArgumentException($"{option} is '{text}'; allowed: now, seconds since the epoch, or a time such as 2026-01-31T12:00:00Z");
+            : throw new ArgumentException(
+                $"{option} is '{text}'; allowed: now, seconds since the epoch, or a time such as 2026-01-31T12:00:00Z");
     }
 
     /// <summary>Runs a command and says in one line what went wrong.</summary>

@@ -23,16 +23,25 @@ internal static class CompareCommand
         """;
 
     private static readonly Argument<string> _file = new("file") { Description = "a capture of one topic" };
-    private static readonly Option<string?> _a = CommandOptions.Of<string>("--a", "configuration of the first; its broker, topics, group, database and admin address are replaced");
+    private static readonly Option<string?> _a =
+        CommandOptions.Of<string>("--a", "configuration of the first; its broker, topics, group, database and admin address are replaced");
     private static readonly Option<string?> _b = CommandOptions.Of<string>("--b", "configuration of the second");
-    private static readonly Option<string?> _weirA = CommandOptions.Of<string>("--weir-a", "program of the first (default: the weir beside this program)");
+    private static readonly Option<string?> _weirA =
+        CommandOptions.Of<string>("--weir-a", "program of the first (default: the weir beside this program)");
     private static readonly Option<string?> _weirB = CommandOptions.Of<string>("--weir-b", "program of the second");
-    private static readonly Option<string?> _format = CommandOptions.Of<string>("--format", $"format of the records, where the capture does not say it: {string.Join(" | ", FlowFormats.Names)}");
-    private static readonly Option<string?> _bootstrap = CommandOptions.Of<string>("--bootstrap", "brokers; the topic weir-loadgen-compare must be empty");
-    private static readonly Option<string?> _clickHouse = CommandOptions.Of<string>("--clickhouse", "address of a ClickHouse server, databases weir_loadgen_a and weir_loadgen_b (default: embedded stores)");
+    private static readonly Option<string?> _format =
+        CommandOptions.Of<string>(
+            "--format", $"format of the records, where the capture does not say it: {string.Join(" | ", FlowFormats.Names)}");
+    private static readonly Option<string?> _bootstrap =
+        CommandOptions.Of<string>("--bootstrap", "brokers; the topic weir-loadgen-compare must be empty");
+    private static readonly Option<string?> _clickHouse =
+        CommandOptions.Of<string>(
+            "--clickhouse", "address of a ClickHouse server, databases weir_loadgen_a and weir_loadgen_b (default: embedded stores)");
     private static readonly Option<string> _speed = CommandOptions.Of("--speed", "recorded seconds for each real one, or max", "max");
-    private static readonly Option<bool> _retime = CommandOptions.Of("--retime", "move the times to now: rows that old are else removed by the tables' TTL", false);
-    private static readonly Option<string?> _directory = CommandOptions.Of<string>("--directory", "keep the stores here (default: a temporary directory)");
+    private static readonly Option<bool> _retime =
+        CommandOptions.Of("--retime", "move the times to now: rows that old are else removed by the tables' TTL", false);
+    private static readonly Option<string?> _directory =
+        CommandOptions.Of<string>("--directory", "keep the stores here (default: a temporary directory)");
     private static readonly Option<string?> _report = CommandOptions.Of<string>("--report", "write a report: .md or .html");
     private static readonly Option<bool> _json = CommandOptions.Json();
 
@@ -51,7 +60,8 @@ internal static class CompareCommand
     {
         using var capture = CaptureReader.Open(arguments.GetValue(_file)!);
         var header = capture.Header.Topics;
-        var format = arguments.GetValue(_format) ?? header[0].Format ?? throw new ArgumentException("The capture does not say the format of its records: --format.");
+        var format = arguments.GetValue(_format) ?? header[0].Format ?? throw new ArgumentException(
+            "The capture does not say the format of its records: --format.");
         if (header.Count != 1)
         {
             throw new ArgumentException("The capture has more than one topic: capture cut takes none apart, capture them apart.");
@@ -72,7 +82,8 @@ internal static class CompareCommand
             var program = WeirProgram.Find(arguments.GetValue(_weirB));
             if (bootstrap is null)
             {
-                (broker, bootstrap) = await WeirProgram.StartBrokerAsync(program, directory.FullName, [$"{topic}:{header[0].PartitionCount}"], cancellation);
+                (broker, bootstrap) =
+                    await WeirProgram.StartBrokerAsync(program, directory.FullName, [$"{topic}:{header[0].PartitionCount}"], cancellation);
             }
 
             PipelineOptions Pipeline(string name, string weir, string? config) => new()
@@ -83,7 +94,8 @@ internal static class CompareCommand
             using var a = new WeirPipeline(Pipeline("a", WeirProgram.Find(arguments.GetValue(_weirA)), arguments.GetValue(_a)));
             using var b = new WeirPipeline(Pipeline("b", program, arguments.GetValue(_b)));
             var run = new ShadowRun(a, b, bootstrap, topic) { Say = Console.Error.WriteLine };
-            var result = await run.RunAsync(capture, new CaptureReplayOptions { Formats = [format], IsRetimed = arguments.GetValue(_retime) }, speed, cancellation);
+            var result = await run.RunAsync(
+                capture, new CaptureReplayOptions { Formats = [format], IsRetimed = arguments.GetValue(_retime) }, speed, cancellation);
             var report = ReportOf(result);
             Console.Out.WriteLine(arguments.GetValue(_json) ? ToJson(result) : report.ToMarkdown());
             if (arguments.GetValue(_report) is { } path)
@@ -106,13 +118,15 @@ internal static class CompareCommand
     private static Report ReportOf(ShadowResult result)
     {
         var report = new Report("Shadow run");
-        report.Text(CommandOptions.Text($"{result.MessageCount:N0} messages to both in {result.Elapsed.TotalSeconds:0.0} s. {(result.IsEqual ? "Nothing differs." : "The views differ.")}"));
+        report.Text(CommandOptions.Text(
+            $"{result.MessageCount:N0} messages to both in {result.Elapsed.TotalSeconds:0.0} s. {(result.IsEqual ? "Nothing differs." : "The views differ.")}"));
         report.Heading("Views");
         report.Table([
             (string[])["view", "windows", "different windows", "equal rows", "missing in b", "only in b", "other meters"],
             .. result.Views.Select(view => (string[])
             [
-                view.View, Count(view.WindowCount), Count(view.DifferentWindows.Count), Count(view.EqualRowCount), Count(view.MissingRowCount),
+                view.View, Count(view.WindowCount), Count(view.DifferentWindows.Count), Count(view.EqualRowCount),
+                    Count(view.MissingRowCount),
                 Count(view.ExtraRowCount), Count(view.DifferentRowCount),
             ])]);
         if (result.Differences.Count > 0)
@@ -122,7 +136,8 @@ internal static class CompareCommand
                 (string[])["view, time, tags", "a", "b", "size"],
                 .. result.Differences.Take(DifferencesShown).Select(difference => (string[])
                 [
-                    $"{difference.View} {difference.Key.Replace('\t', ' ')}", difference.A?.Replace('\t', ' ') ?? "missing", difference.B?.Replace('\t', ' ') ?? "missing",
+                    $"{difference.View} {difference.Key.Replace('\t', ' ')}", difference.A?.Replace('\t', ' ') ?? "missing",
+                        difference.B?.Replace('\t', ' ') ?? "missing",
                     difference.Size.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 ])]);
         }
@@ -137,8 +152,11 @@ internal static class CompareCommand
             Row("freshness, mean s", result, bill => bill.FreshnessMean, "0.0"),
             Row("freshness, worst s", result, bill => bill.FreshnessMax, "0.0"),
         ]);
-        report.Plot("CPU seconds over seconds of the run", [.. result.Bills.Select(bill => new PlotLine(bill.Name, [.. bill.Samples.Select(sample => (sample.At, sample.CpuSeconds))]))]);
-        report.Plot("Memory resident, MiB, over seconds of the run", [.. result.Bills.Select(bill => new PlotLine(bill.Name, [.. bill.Samples.Select(sample => (sample.At, sample.ResidentBytes / 1048576.0))]))]);
+        report.Plot("CPU seconds over seconds of the run",
+            [.. result.Bills.Select(bill => new PlotLine(bill.Name, [.. bill.Samples.Select(sample => (sample.At, sample.CpuSeconds))]))]);
+        report.Plot("Memory resident, MiB, over seconds of the run",
+            [.. result.Bills.Select(
+                bill => new PlotLine(bill.Name, [.. bill.Samples.Select(sample => (sample.At, sample.ResidentBytes / 1048576.0))]))]);
         return report;
     }
 

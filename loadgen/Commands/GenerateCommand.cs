@@ -27,16 +27,24 @@ internal static class GenerateCommand
     private static readonly Option<ulong> _seed = CommandOptions.Of("--seed", "seed of all that is drawn", 1UL);
     private static readonly Option<string> _start = CommandOptions.Of("--start", "event time of the first record", "now");
     private static readonly Option<string> _rate = CommandOptions.Of("--rate", "records a second, or max", "100000");
-    private static readonly Option<double?> _rateMb = CommandOptions.Of<double?>("--rate-mb", "MB a second (10^6 bytes of message values), in the place of --rate");
-    private static readonly Option<double> _eventRate = CommandOptions.Of("--event-rate", "with --rate max: records for each second of event time", 1_000_000.0);
-    private static readonly Option<string> _shape = CommandOptions.Of("--shape", "steady | ramp:FROM:SECONDS | sine:PERIOD:AMPLITUDE | bursts:PERIOD:LENGTH:FACTOR | step:AT:FACTOR", "steady");
+    private static readonly Option<double?> _rateMb =
+        CommandOptions.Of<double?>("--rate-mb", "MB a second (10^6 bytes of message values), in the place of --rate");
+    private static readonly Option<double> _eventRate =
+        CommandOptions.Of("--event-rate", "with --rate max: records for each second of event time", 1_000_000.0);
+    private static readonly Option<string> _shape =
+        CommandOptions.Of("--shape", "steady | ramp:FROM:SECONDS | sine:PERIOD:AMPLITUDE | bursts:PERIOD:LENGTH:FACTOR | step:AT:FACTOR",
+            "steady");
     private static readonly Option<double?> _seconds = CommandOptions.Of<double?>("--seconds", "stop after so many seconds");
     private static readonly Option<long?> _records = CommandOptions.Of<long?>("--records", "stop after so many records");
     private static readonly Option<int> _perMessage = CommandOptions.Of("--records-per-message", "records of a message", 1_000);
-    private static readonly Option<bool> _keyed = CommandOptions.Of("--keyed", "each series to its own partition, by the hash of its tag set (default: message after message in turn)", false);
+    private static readonly Option<bool> _keyed =
+        CommandOptions.Of("--keyed",
+            "each series to its own partition, by the hash of its tag set (default: message after message in turn)", false);
     private static readonly Option<int> _series = CommandOptions.Of("--series", "series that exist at a time", 100_000);
-    private static readonly Option<double> _exponent = CommandOptions.Of("--series-exponent", "zipf exponent by which series are drawn; 0 = all alike", 1.1);
-    private static readonly Option<double> _churn = CommandOptions.Of("--churn", "share of the series replaced each second of event time", 0.0);
+    private static readonly Option<double> _exponent =
+        CommandOptions.Of("--series-exponent", "zipf exponent by which series are drawn; 0 = all alike", 1.1);
+    private static readonly Option<double> _churn =
+        CommandOptions.Of("--churn", "share of the series replaced each second of event time", 0.0);
     private static readonly Option<int> _pops = CommandOptions.Of("--pops", "sites", 20);
     private static readonly Option<int> _agents = CommandOptions.Of("--agents", "agents (exporters) of a site", 5);
     private static readonly Option<int> _customers = CommandOptions.Of("--customers", "customers: values of dst_as", 200);
@@ -49,27 +57,36 @@ internal static class GenerateCommand
         Description = $"distribution of one tag, NAME=zipf:N[:S] | uniform:N | file:PATH | capture:PATH | fixed:VALUE; NAME is one of {string.Join(", ", TagValues.Names)}",
         HelpName = "NAME=DIST", DefaultValueFactory = _ => [],
     };
-    private static readonly Option<string> _hot = CommandOptions.Of("--hot", "hot keys: how many, and the share of all records they get", "1:0", "KEYS:SHARE");
-    private static readonly Option<string> _attack = CommandOptions.Of("--attack", "cardinality attack: tag (src_addr, dst_addr, src_port, exporter) and share of records with a new value", "src_addr:0", "TAG:SHARE");
+    private static readonly Option<string> _hot =
+        CommandOptions.Of("--hot", "hot keys: how many, and the share of all records they get", "1:0", "KEYS:SHARE");
+    private static readonly Option<string> _attack =
+        CommandOptions.Of("--attack",
+            "cardinality attack: tag (src_addr, dst_addr, src_port, exporter) and share of records with a new value", "src_addr:0",
+                "TAG:SHARE");
     private static readonly Option<double> _late = CommandOptions.Of("--late", "share of records that lie --late-by back", 0.0);
     private static readonly Option<string> _lateBy = CommandOptions.Of("--late-by", "how far back", "8d");
     private static readonly Option<double> _future = CommandOptions.Of("--future", "share of records that lie --future-by ahead", 0.0);
     private static readonly Option<string> _futureBy = CommandOptions.Of("--future-by", "how far ahead", "20m");
     private static readonly Option<double> _malformed = CommandOptions.Of("--malformed", "share of records that do not decode", 0.0);
-    private static readonly Option<double> _disorder = CommandOptions.Of("--out-of-order", "share of records that come up to --out-of-order-by late", 0.0);
+    private static readonly Option<double> _disorder =
+        CommandOptions.Of("--out-of-order", "share of records that come up to --out-of-order-by late", 0.0);
     private static readonly Option<string> _disorderBy = CommandOptions.Of("--out-of-order-by", "how late at most", "60s");
     private static readonly Option<double> _skewed = CommandOptions.Of("--skewed-agents", "share of the agents with a wrong clock", 0.0);
     private static readonly Option<string> _skew = CommandOptions.Of("--skew", "how wrong at most, either way", "5m");
     private static readonly Option<ulong> _sampling = CommandOptions.Of("--sampling-rate", "sampling rate in each record", 1UL);
-    private static readonly Option<string> _pastMax = CommandOptions.Of("--past-max", "time.past_max of the weir that reads: for the totals", "7d");
-    private static readonly Option<string> _futureMax = CommandOptions.Of("--future-max", "time.future_max of the weir that reads: for the totals", "10m");
+    private static readonly Option<string> _pastMax =
+        CommandOptions.Of("--past-max", "time.past_max of the weir that reads: for the totals", "7d");
+    private static readonly Option<string> _futureMax =
+        CommandOptions.Of("--future-max", "time.future_max of the weir that reads: for the totals", "10m");
     private static readonly Option<string> _codec = CommandOptions.Of("--codec", "none | gzip | snappy | lz4 | zstd", "lz4");
     private static readonly Option<int?> _level = CommandOptions.Of<int?>("--level", "level of the codec");
     private static readonly Option<bool> _plain = CommandOptions.Of("--no-idempotence", "the plain producer, acks=1", false);
     private static readonly Option<Uri?> _follow = CommandOptions.Follow();
-    private static readonly Option<long> _ahead = CommandOptions.Of("--ahead", "with --follow: most bytes of a partition beyond the position", 4L * 1024 * 1024);
+    private static readonly Option<long> _ahead =
+        CommandOptions.Of("--ahead", "with --follow: most bytes of a partition beyond the position", 4L * 1024 * 1024);
     private static readonly Option<string[]> _properties = CommandOptions.Properties();
-    private static readonly Option<bool> _rows = CommandOptions.Of("--rows", "count the rows that each view must have (24 B of memory each)", false);
+    private static readonly Option<bool> _rows =
+        CommandOptions.Of("--rows", "count the rows that each view must have (24 B of memory each)", false);
     private static readonly Option<bool> _windows = CommandOptions.Of("--windows", "with --json: the sums of each window too", false);
     private static readonly Option<bool> _hash = CommandOptions.Of("--hash", "print the SHA-256 of all messages", false);
     private static readonly Option<bool> _dry = CommandOptions.Of("--dry-run", "make the messages and send nothing", false);
@@ -122,7 +139,8 @@ internal static class GenerateCommand
         return run.UnsentRecordCount == 0 && producer?.Delivered.FailedRecordCount is null or 0 ? 0 : 1;
     }
 
-    private static void Print(ParseResult arguments, GeneratorOptions options, Generator generator, GenerateRun run, TopicProducer? producer)
+    private static void Print(
+        ParseResult arguments, GeneratorOptions options, Generator generator, GenerateRun run, TopicProducer? producer)
     {
         var totals = generator.Totals;
         var notTaken = run.UnsentRecordCount + (producer?.Delivered.FailedRecordCount ?? 0);
@@ -148,7 +166,8 @@ internal static class GenerateCommand
         var output = Console.Out;
         output.WriteLine(CommandOptions.Text(
             $"{totals.RecordCount:N0} records, {totals.MessageBytes:N0} bytes in {totals.MessageCount:N0} messages, {run.Elapsed.TotalSeconds:0.0} s, {perSecond:N0} records/s, {cpuNanos:0} ns CPU a record, {notTaken:N0} not taken"));
-        output.WriteLine(CommandOptions.Text($"seed {options.Seed}, start {options.StartSecond}, {totals.SeriesMadeCount:N0} series made{(run.Hash is null ? "" : $", sha256 {run.Hash}")}"));
+        output.WriteLine(CommandOptions.Text(
+            $"seed {options.Seed}, start {options.StartSecond}, {totals.SeriesMadeCount:N0} series made{(run.Hash is null ? "" : $", sha256 {run.Hash}")}"));
         output.WriteLine(CommandOptions.Text(
             $"must be folded {totals.MeterSums[0]:N0}, rejected {totals.MalformedCount:N0}, late {totals.LateCount:N0} (out of order {totals.OutOfOrderCount:N0})"));
         output.WriteLine("each view must add up to");

@@ -26,17 +26,26 @@ internal static class ReplayCommand
           weir-loadgen replay flows.ndjson.zst --bootstrap 127.0.0.1:9092 --topic flows --rate 100000 --retime
         """;
 
-    private static readonly Argument<string?> _file = new("file") { Description = "a capture, or pmacct records, one JSON object a line; .zst is decompressed", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string?> _file =
+        new("file") { Description = "a capture, or pmacct records, one JSON object a line; .zst is decompressed", Arity =
+            ArgumentArity.ZeroOrOne };
     private static readonly Option<string> _bootstrap = CommandOptions.Bootstrap();
     private static readonly Option<string> _topic = CommandOptions.Topic();
     private static readonly Option<double?> _seconds = new("--seconds") { Description = "stop after so many seconds" };
-    private static readonly Option<long?> _times = new("--times") { Description = "stop after sending the file so many times (a capture: once, where nothing else is said)" };
-    private static readonly Option<double?> _rate = new("--rate") { Description = "records a second (default: as fast as they are taken); for a capture a cap, which needs the format" };
-    private static readonly Option<int> _recordsPerMessage = new("--records-per-message") { Description = "records in one message", DefaultValueFactory = _ => 200 };
+    private static readonly Option<long?> _times =
+        new("--times") { Description = "stop after sending the file so many times (a capture: once, where nothing else is said)" };
+    private static readonly Option<double?> _rate =
+        new("--rate") { Description =
+            "records a second (default: as fast as they are taken); for a capture a cap, which needs the format" };
+    private static readonly Option<int> _recordsPerMessage =
+        new("--records-per-message") { Description = "records in one message", DefaultValueFactory = _ => 200 };
     private static readonly Option<bool> _retime = new("--retime") { Description = "move the times of the records to now" };
-    private static readonly Option<string?> _key = new("--key") { Description = "JSON key that chooses the partition, such as ip_dst (default: in turn)" };
+    private static readonly Option<string?> _key =
+        new("--key") { Description = "JSON key that chooses the partition, such as ip_dst (default: in turn)" };
     private static readonly Option<Uri?> _follow = CommandOptions.Follow();
-    private static readonly Option<long> _ahead = new("--ahead") { Description = "with --follow: most bytes of a partition beyond the position", DefaultValueFactory = _ => 4 * 1024 * 1024 };
+    private static readonly Option<long> _ahead =
+        new("--ahead") { Description = "with --follow: most bytes of a partition beyond the position", DefaultValueFactory = _ =>
+            4 * 1024 * 1024 };
     private static readonly Option<bool> _json = CommandOptions.Json();
 
     /// <summary>The command with its options.</summary>
@@ -59,12 +68,14 @@ internal static class ReplayCommand
         {
             var target = new ProducerOptions
             {
-                Bootstrap = arguments.GetValue(_bootstrap)!, Topic = arguments.GetValue(_topic)!, AheadBytesMax = arguments.GetValue(_ahead),
+                Bootstrap = arguments.GetValue(_bootstrap)!, Topic = arguments.GetValue(_topic)!, AheadBytesMax =
+                    arguments.GetValue(_ahead),
             };
             var shared = new SharedReplayOptions(
                 arguments.GetValue(_seconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
                 arguments.GetValue(_times), arguments.GetValue(_rate), arguments.GetValue(_retime), arguments.GetValue(_json));
-            return await CaptureReplayCommand.RunAsync(arguments, file, target, positions is null ? null : positions.ReadAsync, shared, cancellation);
+            return await CaptureReplayCommand.RunAsync(
+                arguments, file, target, positions is null ? null : positions.ReadAsync, shared, cancellation);
         }
 
         var replayer = new FlowReplayer(ReadOptions(arguments), TimeProvider.System, positions is null ? null : positions.ReadAsync);
@@ -99,7 +110,8 @@ internal static class ReplayCommand
             long recordCount = totals.Sums.RecordCount;
             string problem = replayer.PositionProblem is { } text ? $"   no position: {text}" : string.Empty;
             await Console.Error.WriteLineAsync(
-                string.Create(CultureInfo.InvariantCulture, $"{totals.Elapsed.TotalSeconds,6:0.0} s {recordCount - shown,12:N0} records/s {recordCount,16:N0} records{problem}"));
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{totals.Elapsed.TotalSeconds,6:0.0} s {recordCount - shown,12:N0} records/s {recordCount,16:N0} records{problem}"));
             shown = recordCount;
         }
     }

@@ -28,9 +28,14 @@ internal static class SoakCommand
     private static readonly Option<int> _partitions = CommandOptions.Of("--partitions", "partitions of the topic", 8);
     private static readonly Option<ulong> _seed = CommandOptions.Of("--seed", "seed of records and faults", 1UL);
     private static readonly Option<string> _faultEvery = CommandOptions.Of("--fault-every", "mean time between faults; 0s for none", "60s");
-    private static readonly Option<string?> _config = CommandOptions.Of<string>("-c", "configuration; its broker, topics, group, database and admin address are replaced. Views must be the standard ones");
-    private static readonly Option<string?> _clickHouse = CommandOptions.Of<string>("--clickhouse", "address of a ClickHouse server, database weir_loadgen_soak (default: an embedded store)");
-    private static readonly Option<string?> _weir = CommandOptions.Of<string>("--weir", "the weir program (default: the one beside this program)");
+    private static readonly Option<string?> _config =
+        CommandOptions.Of<string>(
+            "-c", "configuration; its broker, topics, group, database and admin address are replaced. Views must be the standard ones");
+    private static readonly Option<string?> _clickHouse =
+        CommandOptions.Of<string>(
+            "--clickhouse", "address of a ClickHouse server, database weir_loadgen_soak (default: an embedded store)");
+    private static readonly Option<string?> _weir =
+        CommandOptions.Of<string>("--weir", "the weir program (default: the one beside this program)");
     private static readonly Option<string?> _report = CommandOptions.Of<string>("--report", "write a report: .md or .html");
     private static readonly Option<bool> _json = CommandOptions.Json();
 
@@ -52,18 +57,23 @@ internal static class SoakCommand
         try
         {
             var partitions = arguments.GetValue(_partitions);
-            var (broker, bootstrap) = await WeirProgram.StartBrokerAsync(program, directory.FullName, [$"{Topic}:{partitions}"], cancellation);
+            var (broker, bootstrap) =
+                await WeirProgram.StartBrokerAsync(program, directory.FullName, [$"{Topic}:{partitions}"], cancellation);
             using (broker)
             {
                 using var weir = new WeirPipeline(new PipelineOptions
                 {
-                    Name = "soak", Program = program, ConfigFile = arguments.GetValue(_config), Directory = Path.Combine(directory.FullName, "weir"),
-                    ClickHouseUrl = arguments.GetValue(_clickHouse), Bootstrap = bootstrap, Topic = Topic, Format = arguments.GetValue(_format)!,
+                    Name = "soak", Program = program, ConfigFile = arguments.GetValue(_config), Directory =
+                        Path.Combine(directory.FullName, "weir"),
+                    ClickHouseUrl = arguments.GetValue(_clickHouse), Bootstrap = bootstrap, Topic = Topic, Format =
+                        arguments.GetValue(_format)!,
                 });
-                using var producer = new TopicProducer(new ProducerOptions { Bootstrap = bootstrap, Topic = Topic }, weir.Positions.ReadAsync);
+                using var producer =
+                    new TopicProducer(new ProducerOptions { Bootstrap = bootstrap, Topic = Topic }, weir.Positions.ReadAsync);
                 var generator = new Generator(new GeneratorOptions
                 {
-                    StartSecond = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Format = arguments.GetValue(_format)!, Seed = arguments.GetValue(_seed),
+                    StartSecond = DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Format = arguments.GetValue(_format)!, Seed =
+                        arguments.GetValue(_seed),
                     PartitionCount = partitions, SeriesCount = arguments.GetValue(_series), RecordsPerMessage = 200, ChurnPerSecond = 0.01,
                     LateShare = 0.0005, FutureShare = 0.0005, MalformedShare = 0.001, OutOfOrderShare = 0.02, SkewedAgentShare = 0.1,
                     Rate = RateShape.Parse(arguments.GetValue(_shape)!, arguments.GetValue(_rate)),
@@ -98,17 +108,22 @@ internal static class SoakCommand
         report.Heading("Views against what was made");
         report.Table([
             (string[])["view", "records made", "records stored", "all meters"],
-            .. result.Views.Select(view => (string[])[view.View, view.Expected.Split('\t')[0], view.Stored.Split('\t')[0], view.IsEqual ? "equal" : "different"])]);
-        report.Text(CommandOptions.Text($"Rejected as meant: {result.Totals.MalformedCount:N0}; late as meant: {result.Totals.LateCount:N0}; out of order: {result.Totals.OutOfOrderCount:N0}."));
+            .. result.Views.Select(
+                view => (string[])[view.View, view.Expected.Split('\t')[0], view.Stored.Split('\t')[0], view.IsEqual ? "equal"
+                    : "different"])]);
+        report.Text(CommandOptions.Text(
+            $"Rejected as meant: {result.Totals.MalformedCount:N0}; late as meant: {result.Totals.LateCount:N0}; out of order: {result.Totals.OutOfOrderCount:N0}."));
         var marks = result.Faults.Select(fault => (fault.At, fault.What)).ToList();
-        var rates = result.Samples.Zip(result.Samples.Skip(1), (one, two) => (two.At, (two.SentRecords - one.SentRecords) / Math.Max(two.At - one.At, 1e-3))).ToList();
+        var rates = result.Samples.Zip(
+            result.Samples.Skip(1), (one, two) => (two.At, (two.SentRecords - one.SentRecords) / Math.Max(two.At - one.At, 1e-3))).ToList();
         report.Heading("While it ran");
         report.Plot("Records sent a second, over seconds; red lines are faults", [new PlotLine("records/s", rates)], marks);
         report.Plot("Freshness, s", [new PlotLine("freshness", Points(result, sample => sample.Freshness))], marks);
         report.Plot("Lag, messages", [new PlotLine("lag", Points(result, sample => sample.LagMessages))], marks);
         report.Plot("Memory of weir, MiB", [new PlotLine("resident", Points(result, sample => sample.ResidentBytes / 1048576.0))], marks);
         report.Heading("Faults");
-        report.Table([(string[])["second", "what"], .. result.Faults.Select(fault => (string[])[CommandOptions.Text($"{fault.At:0.0}"), fault.What])]);
+        report.Table([(string[])["second", "what"],
+            .. result.Faults.Select(fault => (string[])[CommandOptions.Text($"{fault.At:0.0}"), fault.What])]);
         report.Heading("weir audit");
         report.Code(result.AuditJson);
         return report;
@@ -118,7 +133,8 @@ internal static class SoakCommand
     {
         { IsExact: true } => "Every view holds exactly what was made, and the audit finds nothing.",
         { Problem: { } problem } => $"The end was not reached: {problem}.",
-        _ => CommandOptions.Text($"NOT exact: {result.Views.Count(view => !view.IsEqual)} views differ, weir audit ended with {result.AuditCode}."),
+        _ => CommandOptions.Text(
+            $"NOT exact: {result.Views.Count(view => !view.IsEqual)} views differ, weir audit ended with {result.AuditCode}."),
     };
 
     private static List<(double X, double Y)> Points(SoakResult result, Func<SoakSample, double> read) =>

@@ -84,7 +84,8 @@ public static class CapturedValues
             {
                 case TagType.Address:
                     var address = new IPAddress(value[..16]);
-                    return address.Equals(IPAddress.IPv6Any) ? string.Empty : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+                    return address.Equals(IPAddress.IPv6Any) ? string.Empty
+                        : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
                 case TagType.String:
                     return Encoding.UTF8.GetString(Strings.Utf8((int)BitConverter.ToUInt32(value)));
                 case TagType.U8:

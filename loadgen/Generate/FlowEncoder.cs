@@ -15,8 +15,11 @@ internal abstract class FlowEncoder
     public static FlowEncoder Create(string format, int recordsMax) => format switch
     {
         "weir" => new WeirEncoder(recordsMax),
-        "weir-proto" => new BufferEncoder((ByteText to, in FlowRecord record, bool isMalformed) => WeirProtoWriter.Write(to, Timeless(record, isMalformed))),
-        "goflow2" => new BufferEncoder((ByteText to, in FlowRecord record, bool isMalformed) => Goflow2Writer.Write(to, Timeless(record, isMalformed), isDelimited: true)),
+        "weir-proto" => new BufferEncoder(
+            (ByteText to, in FlowRecord record, bool isMalformed) => WeirProtoWriter.Write(to, Timeless(record, isMalformed))),
+        "goflow2" => new BufferEncoder(
+            (ByteText to, in FlowRecord record, bool isMalformed) =>
+                Goflow2Writer.Write(to, Timeless(record, isMalformed), isDelimited: true)),
         "goflow2-json" => new BufferEncoder(JsonFlowWriter.WriteGoflow2),
         "pmacct-json" => new BufferEncoder(JsonFlowWriter.WritePmacct),
         _ => throw new ArgumentException($"Records can't be made as {format}.", nameof(format)),

@@ -52,7 +52,8 @@ public sealed class GenerateRun : IDisposable
 
     /// <summary>Runs in a thread of its own until the records or the time are used up, or it is cancelled.</summary>
     public Task RunAsync(long recordsMax, TimeSpan? duration, CancellationToken cancellation) =>
-        Task.Factory.StartNew(() => Run(recordsMax, duration, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task.Factory.StartNew(
+            () => Run(recordsMax, duration, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <inheritdoc/>
     public void Dispose() => _hash?.Dispose();
@@ -75,7 +76,8 @@ public sealed class GenerateRun : IDisposable
                 }
 
                 Send(message, late.Token);
-                if (cancellation.IsCancellationRequested || (duration is { } time && (_isPaced ? message.DueSeconds : _clock.Elapsed.TotalSeconds) >= time.TotalSeconds))
+                if (cancellation.IsCancellationRequested
+                    || (duration is { } time && (_isPaced ? message.DueSeconds : _clock.Elapsed.TotalSeconds) >= time.TotalSeconds))
                 {
                     break;
                 }
@@ -96,7 +98,8 @@ public sealed class GenerateRun : IDisposable
         try
         {
             _producer?.Send(
-                message.Partition, null, message.Value, new Timestamp(message.TimestampMs, TimestampType.CreateTime), null, message.RecordCount, late);
+                message.Partition, null, message.Value, new Timestamp(message.TimestampMs, TimestampType.CreateTime), null,
+                    message.RecordCount, late);
             Volatile.Write(ref _handledRecordCount, _handledRecordCount + message.RecordCount);
         }
         catch (OperationCanceledException)

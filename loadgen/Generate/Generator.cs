@@ -45,8 +45,10 @@ public sealed class Generator
         options.Validate();
         _options = options;
         _series = new SeriesSet(options);
-        _draw = options.SeriesExponent > 0 ? WeightedDraw.Zipf(options.SeriesCount, options.SeriesExponent) : WeightedDraw.Uniform(options.SeriesCount);
-        _open = [.. Enumerable.Range(0, options.PartitionCount).Select(_ => new OpenMessage(FlowEncoder.Create(options.Format, options.RecordsPerMessage)))];
+        _draw = options.SeriesExponent > 0 ? WeightedDraw.Zipf(options.SeriesCount, options.SeriesExponent)
+            : WeightedDraw.Uniform(options.SeriesCount);
+        _open = [.. Enumerable.Range(0, options.PartitionCount).Select(
+            _ => new OpenMessage(FlowEncoder.Create(options.Format, options.RecordsPerMessage)))];
         _hasOwnMeters = options.Format.StartsWith("weir", StringComparison.Ordinal);
         _hasFlows = !options.Format.StartsWith("goflow2", StringComparison.Ordinal);
         _pastMaxMs = (long)options.PastMax.TotalMilliseconds;

@@ -122,17 +122,20 @@ public sealed record GeneratorOptions
         Check(SeriesExponent is >= 0 and <= 10, "--series-exponent", "0 to 10");
         Check(ChurnPerSecond is >= 0 and <= 1, "--churn", "0 to 1");
         Check(PopCount is >= 1 and <= 200 && AgentsPerPop is >= 1 and <= 200, "--pops and --agents", "1 to 200");
-        Check(CustomerCount >= 1 && ZonesPerCustomer >= 1 && (long)CustomerCount * ZonesPerCustomer <= 16_384, "--customers times --zones", "1 to 16384");
+        Check(CustomerCount >= 1 && ZonesPerCustomer >= 1
+            && (long)CustomerCount * ZonesPerCustomer <= 16_384, "--customers times --zones", "1 to 16384");
         Check(RecordsPerZone is >= 1 and <= 250, "--records-per-zone", "1 to 250");
         Check(ClientCount is >= 1 and <= 16_000_000, "--clients", "1 to 16000000");
         Check(HotKeyCount >= 1 && HotKeyCount <= SeriesCount, "--hot-keys", "1 to the number of series");
         Check(AttackTag is "src_addr" or "dst_addr" or "src_port" or "exporter", "--attack", "src_addr, dst_addr, src_port and exporter");
         Check(SamplingRate is >= 1 and <= 1_000_000, "--sampling-rate", "1 to 1000000");
-        Check(LateBy >= TimeSpan.Zero && FutureBy >= TimeSpan.Zero && OutOfOrderBy >= TimeSpan.Zero && SkewMax >= TimeSpan.Zero, "durations", "0s and more");
+        Check(LateBy >= TimeSpan.Zero && FutureBy >= TimeSpan.Zero && OutOfOrderBy >= TimeSpan.Zero
+            && SkewMax >= TimeSpan.Zero, "durations", "0s and more");
         Check(StartSecond is > 0 and < uint.MaxValue, "--start", "1970 to 2106");
         double[] shares = [Ipv6Share, HotShare, AttackShare, LateShare, FutureShare, MalformedShare, OutOfOrderShare, SkewedAgentShare];
         Check(shares.All(share => share is >= 0 and <= 1), "shares", "0 to 1");
-        Check(LateShare + FutureShare + MalformedShare + OutOfOrderShare <= 1, "--late, --future, --malformed and --out-of-order together", "0 to 1");
+        Check(LateShare + FutureShare + MalformedShare
+            + OutOfOrderShare <= 1, "--late, --future, --malformed and --out-of-order together", "0 to 1");
     }
 
     private static void Check(bool isAllowed, string what, string allowed)

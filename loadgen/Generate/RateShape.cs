@@ -31,7 +31,8 @@ public sealed class RateShape
         var numbers = new double[parts.Length - 1];
         for (var index = 0; index < numbers.Length; index++)
         {
-            if (!double.TryParse(parts[index + 1], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[index]) || numbers[index] < 0)
+            if (!double.TryParse(parts[index + 1], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[index])
+                || numbers[index] < 0)
             {
                 throw Unknown(text);
             }
@@ -42,7 +43,8 @@ public sealed class RateShape
         {
             ("steady", []) => Steady(perSecond),
             ("ramp", [var from, > 0 and var seconds]) => new(perSecond, at => at >= seconds ? 1 : from + ((1 - from) * at / seconds)),
-            ("sine", [> 0 and var period, <= 1 and var amplitude]) => new(perSecond, at => 1 + (amplitude * Math.Sin(2 * Math.PI * at / period))),
+            ("sine", [> 0 and var period, <= 1 and var amplitude]) =>
+                new(perSecond, at => 1 + (amplitude * Math.Sin(2 * Math.PI * at / period))),
             ("bursts", [> 0 and var period, var length, var factor]) => new(perSecond, at => at % period < length ? factor : 1),
             ("step", [var from, var factor]) => new(perSecond, at => at >= from ? factor : 1),
             _ => throw Unknown(text),
@@ -52,7 +54,8 @@ public sealed class RateShape
     /// <summary>The rate at a time; never less than a millionth of <see cref="PerSecond"/>, so that time goes on.</summary>
     public double At(double seconds) => PerSecond * Math.Max(_factor(seconds), 1e-6);
 
-    /// <summary>When <paramref name="amount"/> more has passed. Steps of 10 ms, so that a slow phase does not swallow the next one.</summary>
+    /// <summary>When <paramref name="amount"/> more has passed. Steps of 10 ms, so that a slow phase does not swallow the next
+    /// one.</summary>
     public double After(double seconds, double amount)
     {
         const double Step = 0.01;
@@ -70,7 +73,8 @@ public sealed class RateShape
     }
 
     private static double Positive(double perSecond) =>
-        perSecond is > 0 and <= 1e12 ? perSecond : throw new ArgumentException($"A rate of {perSecond} is not allowed: above 0, up to 1e12.");
+        perSecond is > 0 and <= 1e12 ? perSecond
+            : throw new ArgumentException($"A rate of {perSecond} is not allowed: above 0, up to 1e12.");
 
     private static ArgumentException Unknown(string text) => new(
         $"--shape {text}: allowed are steady, ramp:FROM:SECONDS, sine:PERIOD:AMPLITUDE, bursts:PERIOD:LENGTH:FACTOR and step:AT:FACTOR");

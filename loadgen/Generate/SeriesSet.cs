@@ -109,7 +109,8 @@ internal sealed class SeriesSet
             TagHash.Combine(TagHash.Combine(service, (ulong)(tags.SrcAddr >> 64)), (ulong)tags.SrcAddr), exporterHash);
         var rest = ((ulong)tags.SrcPort << 48) | ((ulong)tags.Vlan << 32) | ((ulong)tags.Tos << 16);
         tags.Hash = TagHash.Combine(
-            TagHash.Combine(TagHash.Combine(tags.EdgeHash, rest), ((ulong)tags.SrcAs << 32) | tags.DstAs), ((ulong)tags.InIf << 32) | tags.OutIf);
+            TagHash.Combine(TagHash.Combine(tags.EdgeHash, rest), ((ulong)tags.SrcAs << 32) | tags.DstAs),
+                ((ulong)tags.InIf << 32) | tags.OutIf);
     }
 
     private void Make(int slot, uint generation)
@@ -125,7 +126,8 @@ internal sealed class SeriesSet
         var record = (uint)random.Below((ulong)_options.RecordsPerZone) + 1;
         var client = (uint)random.Below((ulong)_options.ClientCount);
         var isIpv6 = random.Unit() < _options.Ipv6Share;
-        tags.DstAddr = isIpv6 ? new UInt128(0x2001_0db8_0064_0000, ((ulong)zone << 16) | record) : FlowRecord.Ipv4(DstNetwork + (zone << 8) + record);
+        tags.DstAddr = isIpv6 ? new UInt128(0x2001_0db8_0064_0000, ((ulong)zone << 16) | record)
+            : FlowRecord.Ipv4(DstNetwork + (zone << 8) + record);
         tags.SrcAddr = isIpv6 ? new UInt128(0x2001_0db8_000a_0000, client + 1UL) : FlowRecord.Ipv4(SrcNetwork + client + 1);
         tags.DstMask = (byte)(isIpv6 ? 112 : 24);
         tags.SrcMask = (byte)(isIpv6 ? 64 : 16);

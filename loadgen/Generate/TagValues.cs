@@ -7,7 +7,8 @@ using Weir.Codecs.Flow;
 
 namespace Weir.Loadgen.Generate;
 
-/// <summary>The values of one tag and how often each comes: <c>zipf:N[:S]</c>, <c>uniform:N</c>, <c>file:PATH</c>, <c>capture:PATH</c>, <c>fixed:VALUE</c>.</summary>
+/// <summary>The values of one tag and how often each comes: <c>zipf:N[:S]</c>, <c>uniform:N</c>, <c>file:PATH</c>, <c>capture:PATH</c>,
+/// <c>fixed:VALUE</c>.</summary>
 /// <remarks>Immutable; any thread.</remarks>
 public sealed class TagValues
 {
@@ -61,9 +62,11 @@ public sealed class TagValues
             case "file":
                 return Listed(tag, [.. File.ReadLines(rest).Where(line => line.Trim().Length > 0).Select(WeightedLine)]);
             case "capture" when countValues is not null:
-                return Listed(tag, [.. countValues(rest, tag).OrderBy(value => value.Key, StringComparer.Ordinal).Select(value => (value.Key, (double)value.Value))]);
+                return Listed(tag, [.. countValues(rest, tag).OrderBy(value => value.Key, StringComparer.Ordinal).Select(
+                    value => (value.Key, (double)value.Value))]);
             default:
-                throw new ArgumentException($"--tag {tag}={text}: allowed are zipf:N[:S], uniform:N, file:PATH, capture:PATH and fixed:VALUE");
+                throw new ArgumentException(
+                    $"--tag {tag}={text}: allowed are zipf:N[:S], uniform:N, file:PATH, capture:PATH and fixed:VALUE");
         }
     }
 
@@ -87,7 +90,9 @@ public sealed class TagValues
         }
 
         return tag == "exporter"
-            ? new TagValues(tag, draw, null) { Texts = [.. Enumerable.Range(0, draw.Count).Select(index => Encoding.UTF8.GetBytes($"10.{192 + (index >> 16)}.{(index >> 8) & 255}.{index & 255}"))] }
+            ? new TagValues(tag, draw, null) { Texts =
+                [.. Enumerable.Range(0, draw.Count).Select(
+                    index => Encoding.UTF8.GetBytes($"10.{192 + (index >> 16)}.{(index >> 8) & 255}.{index & 255}"))] }
             : new TagValues(tag, draw, null);
     }
 

@@ -4,7 +4,8 @@ using Weir.Codecs.Flow;
 
 namespace Weir.Loadgen.Generate;
 
-/// <summary>Collects records by column and gives them as a <c>weir</c> batch: the bytes of <see cref="WeirBatchWriter"/>, in less time.</summary>
+/// <summary>Collects records by column and gives them as a <c>weir</c> batch: the bytes of <see cref="WeirBatchWriter"/>, in less
+/// time.</summary>
 /// <remarks>
 /// One thread. A record is taken apart when it comes, while it is in the processor's registers, in the place of being copied whole and
 /// visited once for each column. Columns that no record of the batch uses are left out, as the writer does.

@@ -163,7 +163,8 @@ public sealed class TopicConsumer : IDisposable
         var partitions = _options.Topics.SelectMany((topic, index) =>
             Enumerable.Range(0, PartitionCounts[index]).Select(partition => new TopicPartition(topic, partition))).ToList();
         var times = _options.Start == StartAt.Time
-            ? _consumer.OffsetsForTimes(partitions.Select(partition => new TopicPartitionTimestamp(partition, new Timestamp(_options.Time))), _timeout)
+            ? _consumer.OffsetsForTimes(
+                partitions.Select(partition => new TopicPartitionTimestamp(partition, new Timestamp(_options.Time))), _timeout)
                 .ToDictionary(found => found.TopicPartition, found => found.Offset)
             : [];
         var starts = new List<TopicPartitionOffset>();

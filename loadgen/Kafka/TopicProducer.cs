@@ -44,7 +44,8 @@ public sealed record ProducerOptions
 /// <param name="RecordCount">Records in them.</param>
 /// <param name="FailedMessageCount">Messages that it did not take, after all retries.</param>
 /// <param name="FailedRecordCount">Records in those.</param>
-public readonly record struct Delivered(long MessageCount, long MessageBytes, long RecordCount, long FailedMessageCount, long FailedRecordCount);
+public readonly record struct Delivered(
+    long MessageCount, long MessageBytes, long RecordCount, long FailedMessageCount, long FailedRecordCount);
 
 /// <summary>Sends messages to partitions of one topic, bounded by what the broker and a followed consumer take.</summary>
 /// <remarks>One thread sends; any thread may read <see cref="Delivered"/>.</remarks>
@@ -80,7 +81,8 @@ public sealed class TopicProducer : IDisposable
         properties["acks"] = options.IsIdempotent ? "all" : "1";
         properties["linger.ms"] = options.LingerMs.ToString(System.Globalization.CultureInfo.InvariantCulture);
         properties["batch.size"] = options.BatchBytes.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        properties["message.max.bytes"] = Math.Max(options.BatchBytes, 1_000_000).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        properties["message.max.bytes"] =
+            Math.Max(options.BatchBytes, 1_000_000).ToString(System.Globalization.CultureInfo.InvariantCulture);
         properties["queue.buffering.max.messages"] = "10000000"; // The limit is InFlightBytesMax.
         properties["queue.buffering.max.kbytes"] = "1048576";
         properties["statistics.interval.ms"] = "200";

@@ -8,7 +8,8 @@ internal static class Topics
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>The number of its partitions. Metadata of a topic that the broker makes on first use come with the second question.</summary>
+    /// <summary>The number of its partitions. Metadata of a topic that the broker makes on first use come with the second
+    /// question.</summary>
     /// <exception cref="KafkaException">There is no such topic, or no broker.</exception>
     public static int CountPartitions(Handle handle, string topic)
     {

@@ -79,7 +79,8 @@ internal sealed class AheadWindow
         }
     }
 
-    /// <summary>The consumer has handled everything before an offset. A position may go back, when a consumer starts again; that changes nothing.</summary>
+    /// <summary>The consumer has handled everything before an offset. A position may go back, when a consumer starts again; that changes
+    /// nothing.</summary>
     public void Passed(int partition, long nextOffset)
     {
         if ((uint)partition >= (uint)_partitions.Length)

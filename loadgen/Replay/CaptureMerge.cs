@@ -10,7 +10,8 @@ internal static class CaptureMerge
     private const long LiveWindowBytes = 64 * 1024 * 1024;
     private static readonly TimeSpan _liveTimeout = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Messages of a capture: holds one segment of each partition in memory. Damaged ones are passed over and are in the reader's list.</summary>
+    /// <summary>Messages of a capture: holds one segment of each partition in memory. Damaged ones are passed over and are in the reader's
+    /// list.</summary>
     public static IEnumerable<CapturedMessage> Of(CaptureReader reader)
     {
         var queue = new PriorityQueue<Cursor, (long TimeMs, int Order)>();
@@ -35,13 +36,15 @@ internal static class CaptureMerge
     }
 
     /// <summary>
-    /// Messages straight from a topic. A broker hands a backlog out partition by partition, so that a window of messages is held and sorted.
+    /// Messages straight from a topic. A broker hands a backlog out partition by partition, so that a window of messages is held and
+    /// sorted.
     /// </summary>
     /// <param name="consumer">Reads.</param>
     /// <param name="topics">Names of the topics, by index.</param>
     /// <param name="stopsAtEnd">Ends when all that was there at the start is read; else only when cancelled.</param>
     /// <param name="cancellation">Ends it.</param>
-    public static IEnumerable<CapturedMessage> Of(TopicConsumer consumer, IReadOnlyList<string> topics, bool stopsAtEnd, CancellationToken cancellation)
+    public static IEnumerable<CapturedMessage> Of(
+        TopicConsumer consumer, IReadOnlyList<string> topics, bool stopsAtEnd, CancellationToken cancellation)
     {
         var queue = new PriorityQueue<CapturedMessage, (long TimeMs, long Order)>();
         var times = new Dictionary<(int, int), long>();

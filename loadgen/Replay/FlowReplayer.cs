@@ -3,7 +3,8 @@ using Weir.Loadgen.Kafka;
 
 namespace Weir.Loadgen.Replay;
 
-/// <summary>Asks how far the consumer is; throws <see cref="HttpRequestException"/> or <see cref="IOException"/> while it can't be asked.</summary>
+/// <summary>Asks how far the consumer is; throws <see cref="HttpRequestException"/> or <see cref="IOException"/> while it can't be
+/// asked.</summary>
 public delegate ValueTask<IReadOnlyList<ConsumerPosition>> PositionSource(CancellationToken cancellation);
 
 /// <summary>Sends a file of recorded flow records to Kafka, again and again, and counts what the broker acknowledged.</summary>
@@ -56,11 +57,13 @@ public sealed class FlowReplayer
                 ? TimeSpan.Zero
                 : _time.GetElapsedTime(_startTimestamp, _endTimestamp == 0 ? _time.GetTimestamp() : _endTimestamp);
             return new ReplayTotals(
-                elapsed, _messageCount, _messageBytes, _sums, new SortedDictionary<string, FlowSums>(_protocols, StringComparer.Ordinal), _failedRecordCount);
+                elapsed, _messageCount, _messageBytes, _sums, new SortedDictionary<string, FlowSums>(_protocols, StringComparer.Ordinal),
+                    _failedRecordCount);
         }
     }
 
-    /// <summary>Sends until the time or count is reached or <paramref name="cancellation"/> is asked for, then waits for what is in flight.</summary>
+    /// <summary>Sends until the time or count is reached or <paramref name="cancellation"/> is asked for, then waits for what is in
+    /// flight.</summary>
     /// <returns>What was acknowledged, also after a cancellation.</returns>
     /// <exception cref="InvalidDataException">The file is not what it should be.</exception>
     /// <exception cref="KafkaException">The broker can't be reached at the start, or the client has failed for good.</exception>
@@ -107,7 +110,8 @@ public sealed class FlowReplayer
     }
 
     private async Task SendAsync(
-        IProducer<Null, byte[]> producer, List<ReplayMessage> messages, AheadWindow window, int partitionCount, CancellationToken cancellation)
+        IProducer<Null, byte[]> producer, List<ReplayMessage> messages, AheadWindow window, int partitionCount,
+            CancellationToken cancellation)
     {
         long sentRecords = 0;
         int turn = 0;
@@ -150,7 +154,8 @@ public sealed class FlowReplayer
             // A message that is larger than a limit goes when nothing else is there.
             long aheadBytes = window.AheadBytes(partition);
             long inFlightBytes = window.InFlightBytes;
-            bool isDue = sentRecords <= elapsed.TotalSeconds * (_options.RecordsPerSecond ?? double.PositiveInfinity) || elapsed == TimeSpan.Zero;
+            bool isDue = sentRecords <= elapsed.TotalSeconds * (_options.RecordsPerSecond ?? double.PositiveInfinity)
+                || elapsed == TimeSpan.Zero;
             bool hasBroker = inFlightBytes == 0 || inFlightBytes + message.Payload.Length <= _options.InFlightBytesMax;
             bool hasConsumer = _positions is null || aheadBytes == 0 || aheadBytes + message.Payload.Length <= _options.AheadBytesMax;
             if (isDue && hasBroker && hasConsumer)

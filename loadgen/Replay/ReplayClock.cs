@@ -72,7 +72,8 @@ public sealed class ReplayClock
         }
     }
 
-    /// <summary>The wait for a recorded time is over and it took long, because nobody took messages: the recording goes on from there.</summary>
+    /// <summary>The wait for a recorded time is over and it took long, because nobody took messages: the recording goes on from
+    /// there.</summary>
     public void Restart(double recordedMs)
     {
         lock (_lock)

@@ -5,8 +5,10 @@ namespace Weir.Loadgen.Replay;
 
 /// <summary>Pauses, resumes and changes the speed of a running replay: by keys, by signals, and by a file for scripts.</summary>
 /// <remarks>
-/// Keys: space pauses and resumes, + doubles the speed, - halves it, m is as fast as can be, 1 is the recorded speed, q stops. SIGUSR1 pauses
-/// and resumes; SIGUSR2 goes back to the first speed. The file holds one word: pause, resume, stop, or a speed such as 0.5 or max; it is read when it
+/// Keys: space pauses and resumes, + doubles the speed, - halves it, m is as fast as can be, 1 is the recorded speed, q stops. SIGUSR1
+/// pauses
+/// and resumes; SIGUSR2 goes back to the first speed. The file holds one word: pause, resume, stop, or a speed such as 0.5 or max; it is
+/// read when it
 /// has changed.
 /// </remarks>
 public sealed class ReplayControl : IDisposable

@@ -121,7 +121,8 @@ internal static class ReplayFile
                 record.IsMarker = reader.GetString() is "purge_init" or "purge_close";
                 break;
             case "ip_proto":
-                record.Protocol = reader.TokenType == JsonTokenType.String ? reader.GetString()! : Encoding.UTF8.GetString(reader.ValueSpan);
+                record.Protocol = reader.TokenType == JsonTokenType.String ? reader.GetString()!
+                    : Encoding.UTF8.GetString(reader.ValueSpan);
                 break;
             case "packets":
                 record.PacketCount = reader.GetInt64();

@@ -44,7 +44,8 @@ public sealed class Report(string title)
     /// <summary>Writes the file: HTML when it ends in .html or .htm, else Markdown.</summary>
     public void Write(string path)
     {
-        var isHtml = path.EndsWith(".html", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".htm", StringComparison.OrdinalIgnoreCase);
+        var isHtml = path.EndsWith(".html", StringComparison.OrdinalIgnoreCase)
+            || path.EndsWith(".htm", StringComparison.OrdinalIgnoreCase);
         File.WriteAllText(path, isHtml ? ToHtml() : ToMarkdown());
     }
 
@@ -124,7 +125,8 @@ public sealed class Report(string title)
         var rows = new List<IReadOnlyList<string>> { (string[])["", "least", "mean", "most"] };
         rows.AddRange(part.Lines.Where(line => line.Points.Count > 0).Select(line => (string[])
         [
-            line.Name, Number(line.Points.Min(point => point.Y)), Number(line.Points.Average(point => point.Y)), Number(line.Points.Max(point => point.Y)),
+            line.Name, Number(line.Points.Min(point => point.Y)), Number(line.Points.Average(point => point.Y)),
+                Number(line.Points.Max(point => point.Y)),
         ]));
         return rows;
     }

@@ -21,7 +21,8 @@ internal static class SvgPlot
     public static string Draw(IReadOnlyList<PlotLine> lines, IReadOnlyList<(double X, string Word)> marks)
     {
         var points = lines.SelectMany(line => line.Points).Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y)).ToList();
-        var svg = new StringBuilder($"<svg viewBox=\"0 0 {Width} {Height}\" xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" font-size=\"12\">\n");
+        var svg = new StringBuilder(
+            $"<svg viewBox=\"0 0 {Width} {Height}\" xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" font-size=\"12\">\n");
         if (points.Count == 0)
         {
             return svg.Append($"<text x=\"{Left}\" y=\"{Top}\">nothing was measured</text></svg>\n").ToString();
@@ -34,7 +35,8 @@ internal static class SvgPlot
         for (var tick = 0; tick <= TickCount; tick++)
         {
             var value = fromY + ((toY - fromY) * tick / TickCount);
-            svg.Append(Invariant($"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value):0.0}\" y2=\"{Y(value):0.0}\" stroke=\"#e4e4e4\"/>"));
+            svg.Append(Invariant(
+                $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value):0.0}\" y2=\"{Y(value):0.0}\" stroke=\"#e4e4e4\"/>"));
             svg.Append(Invariant($"<text x=\"{Left - 6}\" y=\"{Y(value) + 4:0.0}\" text-anchor=\"end\">{Number(value)}</text>\n"));
             var at = fromX + ((toX - fromX) * tick / TickCount);
             svg.Append(Invariant($"<text x=\"{X(at):0.0}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{Number(at)}</text>\n"));
@@ -42,14 +44,17 @@ internal static class SvgPlot
 
         foreach (var (x, word) in marks)
         {
-            svg.Append(Invariant($"<line x1=\"{X(x):0.0}\" x2=\"{X(x):0.0}\" y1=\"{Top}\" y2=\"{Height - Bottom}\" stroke=\"#c00\" stroke-dasharray=\"3 3\"><title>{WebUtility.HtmlEncode(word)}</title></line>\n"));
+            svg.Append(Invariant(
+                $"<line x1=\"{X(x):0.0}\" x2=\"{X(x):0.0}\" y1=\"{Top}\" y2=\"{Height - Bottom}\" stroke=\"#c00\" stroke-dasharray=\"3 3\"><title>{WebUtility.HtmlEncode(word)}</title></line>\n"));
         }
 
         for (var index = 0; index < lines.Count; index++)
         {
             var colour = _colours[index % _colours.Length];
             var step = Math.Max(1, lines[index].Points.Count / PointsMax);
-            var path = string.Join(' ', lines[index].Points.Where((point, at) => at % step == 0 && double.IsFinite(point.Y)).Select(point => Invariant($"{X(point.X):0.0},{Y(point.Y):0.0}")));
+            var path = string.Join(
+                ' ', lines[index].Points.Where((point, at) => at % step == 0 && double.IsFinite(point.Y)).Select(
+                    point => Invariant($"{X(point.X):0.0},{Y(point.Y):0.0}")));
             svg.Append($"<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" points=\"{path}\"/>\n");
             svg.Append($"<text x=\"{Left + 8 + (index * 160)}\" y=\"{Top - 10}\" fill=\"{colour}\">{WebUtility.HtmlEncode(lines[index].Name)}</text>\n");
         }
@@ -61,5 +66,6 @@ internal static class SvgPlot
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
-    private static string Number(double value) => value.ToString(Math.Abs(value) switch { >= 1e6 => "0,,.##M", >= 1e4 => "0,.#k", _ => "0.##" }, CultureInfo.InvariantCulture);
+    private static string Number(double value) =>
+        value.ToString(Math.Abs(value) switch { >= 1e6 => "0,,.##M", >= 1e4 => "0,.#k", _ => "0.##" }, CultureInfo.InvariantCulture);
 }

@@ -25,7 +25,8 @@ public sealed record PipelineBill(
 /// <param name="MessageCount">Messages that both got.</param>
 /// <param name="Elapsed">From the first message until both had stored all.</param>
 public sealed record ShadowResult(
-    IReadOnlyList<ViewComparison> Views, IReadOnlyList<RowDifference> Differences, IReadOnlyList<PipelineBill> Bills, long MessageCount, TimeSpan Elapsed)
+    IReadOnlyList<ViewComparison> Views, IReadOnlyList<RowDifference> Differences, IReadOnlyList<PipelineBill> Bills, long MessageCount,
+        TimeSpan Elapsed)
 {
     /// <summary>True when nothing differs.</summary>
     public bool IsEqual => Views.All(view => view.IsEqual);
@@ -36,7 +37,8 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
 {
     private static readonly TimeSpan _sampleInterval = TimeSpan.FromSeconds(1);
 
-    private readonly Dictionary<string, List<(double At, double Freshness, double SentBytes, ProcessBill Bill)>> _samples = new() { [a.Name] = [], [b.Name] = [] };
+    private readonly Dictionary<string, List<(double At, double Freshness, double SentBytes, ProcessBill Bill)>> _samples =
+        new() { [a.Name] = [], [b.Name] = [] };
     private readonly Stopwatch _elapsed = new();
 
     /// <summary>Says what is going on.</summary>
@@ -44,7 +46,8 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
 
     /// <summary>Replays a capture to both and compares. Cancelling ends the replay; what both got until then is compared.</summary>
     /// <exception cref="IOException">A pipeline ended by itself.</exception>
-    public async Task<ShadowResult> RunAsync(CaptureReader capture, CaptureReplayOptions options, double speed, CancellationToken cancellation)
+    public async Task<ShadowResult> RunAsync(
+        CaptureReader capture, CaptureReplayOptions options, double speed, CancellationToken cancellation)
     {
         await Task.WhenAll(a.StartAsync(cancellation), b.StartAsync(cancellation));
         using var stop = new CancellationTokenSource();
@@ -73,12 +76,14 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
 
         await Task.WhenAll(a.StopAsync(), b.StopAsync());
         Say("comparing the views");
-        var comparer = new StoreComparer(sql => a.QueryAsync(sql, CancellationToken.None), sql => b.QueryAsync(sql, CancellationToken.None));
+        var comparer = new StoreComparer(
+            sql => a.QueryAsync(sql, CancellationToken.None), sql => b.QueryAsync(sql, CancellationToken.None));
         var views = await comparer.CompareAsync();
         return new ShadowResult(views, comparer.Differences, [BillOf(a.Name), BillOf(b.Name)], messageCount, _elapsed.Elapsed);
     }
 
-    private async Task<Dictionary<int, long>> ReplayAsync(CaptureReader capture, CaptureReplayOptions options, double speed, CancellationToken cancellation)
+    private async Task<Dictionary<int,
+        long>> ReplayAsync(CaptureReader capture, CaptureReplayOptions options, double speed, CancellationToken cancellation)
     {
         using var producer = new TopicProducer(new ProducerOptions { Bootstrap = bootstrap, Topic = topic }, SlowerPositionsAsync);
         using var replayer = new CaptureReplayer(options, producer, new ReplayClock(TimeProvider.System, speed));
@@ -146,7 +151,8 @@ public sealed class ShadowRun(WeirPipeline a, WeirPipeline b, string bootstrap, 
         var last = samples.Count > 0 ? samples[^1].Bill : new ProcessBill(0, 0, 0, 0);
         return new PipelineBill(
             name, last.CpuSeconds, last.PeakBytes, last.WrittenBytes, samples.Select(sample => sample.SentBytes).DefaultIfEmpty().Max(),
-            samples.Select(sample => sample.Freshness).DefaultIfEmpty().Average(), samples.Select(sample => sample.Freshness).DefaultIfEmpty().Max(),
+            samples.Select(sample => sample.Freshness).DefaultIfEmpty().Average(),
+                samples.Select(sample => sample.Freshness).DefaultIfEmpty().Max(),
             [.. samples.Select(sample => (sample.At, sample.Bill.CpuSeconds, (double)sample.Bill.ResidentBytes))]);
     }
 

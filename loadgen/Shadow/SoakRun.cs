@@ -47,7 +47,8 @@ public sealed record SoakView(string View, string Expected, string Stored)
 /// <param name="AuditJson">Its result.</param>
 /// <param name="Problem">Why the end was not reached; null when it was.</param>
 public sealed record SoakResult(
-    IReadOnlyList<SoakSample> Samples, IReadOnlyList<(double At, string What)> Faults, IReadOnlyList<SoakView> Views, GeneratedTotals Totals,
+    IReadOnlyList<SoakSample> Samples, IReadOnlyList<(double At, string What)> Faults, IReadOnlyList<SoakView> Views,
+        GeneratedTotals Totals,
     int AuditCode, string AuditJson, string? Problem)
 {
     /// <summary>True when nothing was lost and nothing counted twice.</summary>
@@ -95,7 +96,8 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
             }
 
             await making;
-            problem = run.UnsentRecordCount > 0 || producer.Delivered.FailedMessageCount > 0 ? $"the broker did not take all records: {producer.Problem}" : await DrainAsync();
+            problem = run.UnsentRecordCount > 0 || producer.Delivered.FailedMessageCount > 0
+                ? $"the broker did not take all records: {producer.Problem}" : await DrainAsync();
             views = problem is null ? await CompareAsync() : [];
             (auditCode, auditJson) = await weir.AuditAsync(CancellationToken.None);
         }
@@ -181,7 +183,8 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
     {
         var sums = string.Join(", ", GeneratedTotals.Meters.Select(meter => $"sum({meter})"));
         var sql = string.Join(" UNION ALL ", GeneratedTotals.Views.Select(view => $"SELECT '{view.Name}', {sums} FROM {view.Name}"));
-        var stored = (await weir.QueryAsync(sql, CancellationToken.None)).Select(row => row.Split('\t', 2)).ToDictionary(row => row[0], row => row[1]);
+        var stored = (await weir.QueryAsync(sql, CancellationToken.None)).Select(row => row.Split('\t', 2)).ToDictionary(
+            row => row[0], row => row[1]);
         return [.. GeneratedTotals.Views.Select(view => new SoakView(
             view.Name, string.Join('\t', generator.Totals.MeterSums), stored.GetValueOrDefault(view.Name, "nothing")))];
     }
@@ -205,7 +208,8 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
                     metrics?.GetValueOrDefault("weir_ingest_lag_messages") ?? double.NaN,
                     weir.Process?.ReadBill()?.ResidentBytes ?? double.NaN);
                 _samples.Add(sample);
-                Say(FormattableString.Invariant($"{sample.At,6:0.0} s {sample.SentRecords,14:N0} records sent  freshness {sample.Freshness:0.0} s  lag {sample.LagMessages:0} messages"));
+                Say(FormattableString.Invariant(
+                    $"{sample.At,6:0.0} s {sample.SentRecords,14:N0} records sent  freshness {sample.Freshness:0.0} s  lag {sample.LagMessages:0} messages"));
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellation);
             }
         }

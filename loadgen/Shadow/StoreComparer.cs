@@ -13,7 +13,8 @@ public delegate Task<IReadOnlyList<string>> AskStore(string sql);
 /// <param name="Keys">Time and tags.</param>
 /// <param name="Meters">Meters, each with the function that folds it.</param>
 /// <param name="KeyTexts">The tags as text, in SQL.</param>
-public sealed record ComparedView(string Name, IReadOnlyList<string> Keys, IReadOnlyList<(string Name, string Fold)> Meters, IReadOnlyList<string> KeyTexts);
+public sealed record ComparedView(
+    string Name, IReadOnlyList<string> Keys, IReadOnlyList<(string Name, string Fold)> Meters, IReadOnlyList<string> KeyTexts);
 
 /// <summary>A row that differs.</summary>
 /// <param name="View">Its view.</param>
@@ -33,13 +34,15 @@ public sealed record RowDifference(string View, long Window, string Key, string?
 /// <param name="ExtraRowCount">Rows that only the second store has.</param>
 /// <param name="DifferentRowCount">Rows with other meters.</param>
 public sealed record ViewComparison(
-    string View, long WindowCount, IReadOnlyList<long> DifferentWindows, long EqualRowCount, long MissingRowCount, long ExtraRowCount, long DifferentRowCount)
+    string View, long WindowCount, IReadOnlyList<long> DifferentWindows, long EqualRowCount, long MissingRowCount, long ExtraRowCount,
+        long DifferentRowCount)
 {
     /// <summary>True when nothing differs.</summary>
     public bool IsEqual => DifferentWindows.Count == 0 && MissingRowCount + ExtraRowCount + DifferentRowCount == 0;
 }
 
-/// <summary>Compares the views of two stores: windows by a hash of all their rows, then the rows of the windows that are not equal.</summary>
+/// <summary>Compares the views of two stores: windows by a hash of all their rows, then the rows of the windows that are not
+/// equal.</summary>
 public sealed class StoreComparer(AskStore a, AskStore b)
 {
     private const int WindowsOfOneQuestion = 200;
@@ -48,7 +51,9 @@ public sealed class StoreComparer(AskStore a, AskStore b)
     private readonly List<RowDifference> _differences = [];
 
     /// <summary>The largest differences, largest first.</summary>
-    public IReadOnlyList<RowDifference> Differences => [.. _differences.OrderByDescending(difference => difference.Size).ThenBy(difference => difference.Key, StringComparer.Ordinal).Take(DifferencesKept)];
+    public IReadOnlyList<RowDifference> Differences =>
+        [.. _differences.OrderByDescending(difference => difference.Size).ThenBy(difference => difference.Key, StringComparer.Ordinal).Take(
+            DifferencesKept)];
 
     /// <summary>Compares the views that both stores have.</summary>
     /// <exception cref="InvalidDataException">The stores have other views, or none.</exception>
@@ -60,7 +65,8 @@ public sealed class StoreComparer(AskStore a, AskStore b)
         var odd = left.Concat(right).Select(view => view.Name).Except(both.Select(view => view.Name)).ToList();
         if (both.Count == 0 || odd.Count > 0)
         {
-            throw new InvalidDataException(odd.Count > 0 ? $"Only one of the stores has {string.Join(", ", odd)}." : "The stores have no views.");
+            throw new InvalidDataException(
+                odd.Count > 0 ? $"Only one of the stores has {string.Join(", ", odd)}." : "The stores have no views.");
         }
 
         foreach (var view in both)
@@ -91,8 +97,10 @@ public sealed class StoreComparer(AskStore a, AskStore b)
         return [.. rows.Select(row => row.Split('\t')).GroupBy(row => row[0]).Select(table => new ComparedView(
             table.Key,
             [.. table.Where(column => column[3] == "1" && column[1] != "time").Select(column => column[1])],
-            [.. table.Where(column => column[3] == "0" && column[2].Contains("UInt64", StringComparison.Ordinal)).Select(column => (column[1], FoldOf(column[2])))],
-            [.. table.Where(column => column[3] == "1" && column[1] != "time").Select(column => column[2] == "FixedString(16)" ? $"IPv6NumToString({column[1]})" : $"toString({column[1]})")]))];
+            [.. table.Where(column => column[3] == "0" && column[2].Contains("UInt64", StringComparison.Ordinal)).Select(
+                column => (column[1], FoldOf(column[2])))],
+            [.. table.Where(column => column[3] == "1" && column[1] != "time").Select(
+                column => column[2] == "FixedString(16)" ? $"IPv6NumToString({column[1]})" : $"toString({column[1]})")]))];
     }
 
     private static string FoldOf(string type) =>
@@ -131,7 +139,8 @@ public sealed class StoreComparer(AskStore a, AskStore b)
                 missing += two is null ? 1 : 0;
                 extra += one is null ? 1 : 0;
                 changed += one is not null && two is not null ? 1 : 0;
-                Keep(new RowDifference(view.Name, long.Parse(key.Split('\t')[0], CultureInfo.InvariantCulture), key, one, two, SizeOf(one, two)));
+                Keep(new RowDifference(
+                    view.Name, long.Parse(key.Split('\t')[0], CultureInfo.InvariantCulture), key, one, two, SizeOf(one, two)));
             }
         }
 
@@ -149,7 +158,8 @@ public sealed class StoreComparer(AskStore a, AskStore b)
         }
     }
 
-    private static Dictionary<long, (long RowCount, string Hash)> ReadWindows(IReadOnlyList<string> rows) => rows.Select(row => row.Split('\t')).ToDictionary(
+    private static Dictionary<long, (long RowCount, string Hash)> ReadWindows(IReadOnlyList<string> rows) =>
+        rows.Select(row => row.Split('\t')).ToDictionary(
         row => long.Parse(row[0], CultureInfo.InvariantCulture), row => (long.Parse(row[1], CultureInfo.InvariantCulture), row[2]));
 
     private static Dictionary<string, string> ReadRows(IReadOnlyList<string> rows, int keyCount)
@@ -182,5 +192,6 @@ public sealed class StoreComparer(AskStore a, AskStore b)
         return size;
     }
 
-    private static BigInteger Number(string[]? row, int meter) => row is null ? BigInteger.Zero : BigInteger.Parse(row[meter], CultureInfo.InvariantCulture);
+    private static BigInteger Number(string[]? row, int meter) =>
+        row is null ? BigInteger.Zero : BigInteger.Parse(row[meter], CultureInfo.InvariantCulture);
 }

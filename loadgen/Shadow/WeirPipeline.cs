@@ -129,11 +129,13 @@ public sealed class WeirPipeline : IDisposable
             return text.Split('\n')
                 .Where(line => line.Length > 0 && line[0] != '#')
                 .Select(line => (Series: line[..line.LastIndexOf(' ')], Value: line[(line.LastIndexOf(' ') + 1)..]))
-                .SelectMany(sample => ((string[])[sample.Series, sample.Series.Split('{')[0]]).Distinct(), (sample, name) => (name, sample.Value))
+                .SelectMany(sample => ((string[])[sample.Series, sample.Series.Split('{')[0]]).Distinct(), (sample, name) =>
+                    (name, sample.Value))
                 .GroupBy(sample => sample.name)
                 .ToDictionary(group => group.Key, group => group.Sum(sample => double.Parse(sample.Value, CultureInfo.InvariantCulture)));
         }
-        catch (Exception error) when (error is HttpRequestException || (error is TaskCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception error) when (
+            error is HttpRequestException || (error is TaskCanceledException && !cancellation.IsCancellationRequested))
         {
             return null;
         }
@@ -151,7 +153,8 @@ public sealed class WeirPipeline : IDisposable
                 position => position.GetProperty("partition").GetInt32(), position => position.GetProperty("committed_offset").GetInt64());
             return ends.All(end => committed.GetValueOrDefault(end.Key) >= end.Value);
         }
-        catch (Exception error) when (error is HttpRequestException or JsonException || (error is TaskCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception error) when (
+            error is HttpRequestException or JsonException || (error is TaskCanceledException && !cancellation.IsCancellationRequested))
         {
             return false;
         }

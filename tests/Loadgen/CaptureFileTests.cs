@@ -8,7 +8,8 @@ public sealed class CaptureFileTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-capture-").FullName;
 
-    private static readonly CaptureHeader _header = new([new CapturedTopic("flows", "weir", 3), new CapturedTopic("other", null, 1)], 1_767_225_600_000, false);
+    private static readonly CaptureHeader _header =
+        new([new CapturedTopic("flows", "weir", 3), new CapturedTopic("other", null, 1)], 1_767_225_600_000, false);
 
     private string FilePath => Path.Combine(_directory, "c.weircap");
 
@@ -71,7 +72,8 @@ public sealed class CaptureFileTests : IDisposable
         Assert.Equal(damaged.FirstOffset, damage.Segment!.Value.FirstOffset);
         Assert.Equal(damaged.LastOffset, damage.Segment!.Value.LastOffset);
         Assert.Equal(messages.Count - damaged.MessageCount, read.Count);
-        Assert.Contains($"lost are {damaged.MessageCount} messages of flows [{damaged.Partition}]", damage.Describe(again.Header), StringComparison.Ordinal);
+        Assert.Contains($"lost are {damaged.MessageCount} messages of flows [{damaged.Partition}]", damage.Describe(again.Header),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -107,7 +109,8 @@ public sealed class CaptureFileTests : IDisposable
             File.WriteAllBytes(path, bytes[..random.Next(300, bytes.Length)]);
             using (var writer = CaptureWriter.Append(path))
             {
-                foreach (var message in messages.Where(message => message.Offset >= writer.NextOffsets.GetValueOrDefault((message.Topic, message.Partition))))
+                foreach (var message in messages.Where(
+                    message => message.Offset >= writer.NextOffsets.GetValueOrDefault((message.Topic, message.Partition))))
                 {
                     writer.Add(message);
                 }
@@ -134,7 +137,8 @@ public sealed class CaptureFileTests : IDisposable
         }
 
         using var cut = CaptureReader.Open(path);
-        AssertSame([.. messages.Where(message => message.TimestampMs >= from && message.TimestampMs < to && message.Partition != 1)], ReadAll(cut));
+        AssertSame([.. messages.Where(message => message.TimestampMs >= from && message.TimestampMs < to && message.Partition != 1)],
+            ReadAll(cut));
     }
 
     internal static List<CapturedMessage> Make(int count, int seed)
@@ -147,7 +151,8 @@ public sealed class CaptureFileTests : IDisposable
         {
             var topic = random.Next(10) == 0 ? 1 : 0;
             var partition = topic == 1 ? 0 : random.Next(3);
-            var offset = offsets.GetValueOrDefault((topic, partition)) + (random.Next(20) == 0 ? random.Next(1, 100) : 0); // Compacted topics have gaps.
+            var offset = offsets.GetValueOrDefault((topic, partition))
+                + (random.Next(20) == 0 ? random.Next(1, 100) : 0); // Compacted topics have gaps.
             offsets[(topic, partition)] = offset + 1;
             time += random.Next(0, 50);
             messages.Add(new CapturedMessage(

@@ -21,12 +21,14 @@ public sealed class CaptureReplayTests : IDisposable
     public async Task A_replayed_capture_is_the_same_messages_in_the_same_partitions_and_order()
     {
         using var broker = KafkaBroker.Start(_topics.ToDictionary(topic => topic, _ => 3));
-        var messages = CaptureFileTests.Make(900, seed: 11).Where(message => message.Topic == 0).Select(message => message with { TimestampType = 1 }).ToList();
+        var messages = CaptureFileTests.Make(900, seed: 11).Where(message => message.Topic == 0).Select(
+            message => message with { TimestampType = 1 }).ToList();
         using (var producer = Producer(broker, "flows"))
         {
             foreach (var message in messages)
             {
-                producer.Send(message.Partition, message.Key, message.Value, new Timestamp(message.TimestampMs, TimestampType.CreateTime), Headers(message), 0, default);
+                producer.Send(message.Partition, message.Key, message.Value, new Timestamp(message.TimestampMs, TimestampType.CreateTime),
+                    Headers(message), 0, default);
             }
 
             Assert.True(producer.Flush());
@@ -37,7 +39,9 @@ public sealed class CaptureReplayTests : IDisposable
         await CaptureAsync(broker, "flows", path, messageCount: long.MaxValue); // Goes on after the first 300.
         using var reader = CaptureReader.Open(path);
         using (var producer = Producer(broker, "copy"))
-        using (var replayer = new CaptureReplayer(new CaptureReplayOptions { Formats = ["weir"] }, producer, new ReplayClock(TimeProvider.System, ReplayClock.SpeedMax)))
+        using (var replayer =
+            new CaptureReplayer(new CaptureReplayOptions { Formats = ["weir"] }, producer,
+                new ReplayClock(TimeProvider.System, ReplayClock.SpeedMax)))
         {
             await replayer.RunAsync([CaptureMerge.Of(reader)], CancellationToken.None);
             Assert.Equal(messages.Count, producer.Delivered.MessageCount);
@@ -55,10 +59,13 @@ public sealed class CaptureReplayTests : IDisposable
     {
         using var broker = KafkaBroker.Start(_topics.ToDictionary(topic => topic, _ => 3));
         var start = DateTimeOffset.UtcNow;
-        broker.Produce("flows", Enumerable.Range(0, 200).Select(index => (index % 3, (byte[]?)BitConverter.GetBytes(index), (DateTimeOffset?)start.AddMilliseconds(index * 10))));
+        broker.Produce("flows",
+            Enumerable.Range(0, 200).Select(
+                index => (index % 3, (byte[]?)BitConverter.GetBytes(index), (DateTimeOffset?)start.AddMilliseconds(index * 10))));
         using var consumer = new TopicConsumer(new ConsumerOptions { Bootstrap = broker.Bootstrap, Topics = ["flows"] });
         using var producer = Producer(broker, "again");
-        using var replayer = new CaptureReplayer(new CaptureReplayOptions { Formats = [null] }, producer, new ReplayClock(TimeProvider.System, 4));
+        using var replayer =
+            new CaptureReplayer(new CaptureReplayOptions { Formats = [null] }, producer, new ReplayClock(TimeProvider.System, 4));
 
         await replayer.RunAsync([CaptureMerge.Of(consumer, ["flows"], stopsAtEnd: true, CancellationToken.None)], CancellationToken.None);
 
@@ -70,18 +77,21 @@ public sealed class CaptureReplayTests : IDisposable
     private async Task CaptureAsync(KafkaBroker broker, string topic, string path, long messageCount)
     {
         var isNew = !File.Exists(path);
-        using var writer = isNew ? CaptureWriter.Create(path, new CaptureHeader([new CapturedTopic(topic, "weir", 3)], 0, false)) : CaptureWriter.Append(path);
+        using var writer = isNew ? CaptureWriter.Create(path, new CaptureHeader([new CapturedTopic(topic, "weir", 3)], 0, false))
+            : CaptureWriter.Append(path);
         using var consumer = new TopicConsumer(new ConsumerOptions
         {
             Bootstrap = broker.Bootstrap,
             Topics = [topic],
             Resume = writer.NextOffsets.ToDictionary(next => (topic, next.Key.Partition), next => next.Value),
         });
-        await new CaptureRun(consumer, writer, new CaptureLimits { MessageCount = messageCount, StopsAtEnd = true }, null).RunAsync(CancellationToken.None);
+        await new CaptureRun(consumer, writer, new CaptureLimits { MessageCount = messageCount, StopsAtEnd = true }, null).RunAsync(
+            CancellationToken.None);
         Assert.Equal(0, consumer.GapOffsetCount);
     }
 
-    private static TopicProducer Producer(KafkaBroker broker, string topic) => new(new ProducerOptions { Bootstrap = broker.Bootstrap, Topic = topic });
+    private static TopicProducer Producer(KafkaBroker broker, string topic) =>
+        new(new ProducerOptions { Bootstrap = broker.Bootstrap, Topic = topic });
 
     private static Headers? Headers(CapturedMessage message)
     {
@@ -96,5 +106,6 @@ public sealed class CaptureReplayTests : IDisposable
 
     /// <summary>Everything but the offsets, which are the broker's, in the order of each partition.</summary>
     private static List<string> Texts(IEnumerable<CapturedMessage> messages) =>
-        [.. messages.OrderBy(message => message.Partition).ThenBy(message => message.Offset).Select(message => CaptureFileTests.Text(message with { Offset = 0 }))];
+        [.. messages.OrderBy(message => message.Partition).ThenBy(message => message.Offset).Select(
+            message => CaptureFileTests.Text(message with { Offset = 0 }))];
 }

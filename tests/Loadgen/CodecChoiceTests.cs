@@ -32,7 +32,8 @@ public sealed class CodecChoiceTests
     [Fact]
     public void Relative_offsets_that_do_not_count_from_zero_are_found_and_warned_of()
     {
-        var batch = RecordBatches.Pack(_messages.Where(message => message.Partition == 0 && message.Topic == 0).Take(5), 1_000_000).Single();
+        var batch = RecordBatches.Pack(
+            _messages.Where(message => message.Partition == 0 && message.Topic == 0).Take(5), 1_000_000).Single();
         Assert.True(RecordBatches.HasUsualOffsets(batch.Records, 5, 4));
         Assert.False(RecordBatches.HasUsualOffsets(batch.Records, 5, 7));
 
@@ -40,15 +41,19 @@ public sealed class CodecChoiceTests
         Assert.False(RecordBatches.HasUsualOffsets(zeros, 3, 2)); // What sarama wrote before 2018.
         Assert.True(RecordBatches.HasUsualOffsets(Records([0, 1, 2]), 3, 2));
         var result = new CodecResult(new Codec("zstd", 3), 0, 1, 10, 5, 1, 1);
-        Assert.Contains("WARNING", new CodecsOutput([result], [], new CodecPrices(), false).ToReport().ToMarkdown(), StringComparison.Ordinal);
-        Assert.DoesNotContain("WARNING", new CodecsOutput([result], [], new CodecPrices(), true).ToReport().ToMarkdown(), StringComparison.Ordinal);
+        Assert.Contains("WARNING", new CodecsOutput([result], [], new CodecPrices(), false).ToReport().ToMarkdown(),
+            StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "WARNING", new CodecsOutput([result], [], new CodecPrices(), true).ToReport().ToMarkdown(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Every_codec_gives_back_what_it_got_and_larger_batches_are_not_larger_in_sum()
     {
         var lines = Enumerable.Range(0, 2_000).Select(index => new CapturedMessage(
-            0, 0, index, index, 1, null, System.Text.Encoding.UTF8.GetBytes($"{{\"ip_src\": \"10.0.0.{index % 250}\", \"bytes\": {index * 37 % 9_973}, \"packets\": {index % 7}}}"), [])).ToList();
+            0, 0, index, index, 1, null,
+                System.Text.Encoding.UTF8.GetBytes(
+                    $"{{\"ip_src\": \"10.0.0.{index % 250}\", \"bytes\": {index * 37 % 9_973}, \"packets\": {index % 7}}}"), [])).ToList();
 
         var small = CodecBench.Run(Codec.Defaults, RecordBatches.Pack(lines, 500), 500, CancellationToken.None);
         var large = CodecBench.Run(Codec.Defaults, RecordBatches.Pack(lines, 200_000), 200_000, CancellationToken.None);
@@ -90,7 +95,8 @@ public sealed class CodecChoiceTests
         Assert.Contains("x &amp; y", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<b>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("src=", html, StringComparison.Ordinal);
-        Assert.DoesNotContain("http://", html.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "http://", html.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Contains("| r | 1 | 3 | 5 |", report.ToMarkdown(), StringComparison.Ordinal);
     }
 

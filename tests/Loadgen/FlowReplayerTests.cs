@@ -20,7 +20,8 @@ public sealed class FlowReplayerTests
     {
         using KafkaBroker broker = KafkaBroker.Start(Topic, PartitionCount);
         DateTimeOffset before = DateTimeOffset.UtcNow;
-        var replayer = new FlowReplayer(new ReplayOptions { File = _fixture, Bootstrap = broker.Bootstrap, Topic = Topic, Times = 1, IsRetimed = true });
+        var replayer = new FlowReplayer(
+            new ReplayOptions { File = _fixture, Bootstrap = broker.Bootstrap, Topic = Topic, Times = 1, IsRetimed = true });
 
         ReplayTotals totals = await replayer.RunAsync();
 
@@ -48,7 +49,8 @@ public sealed class FlowReplayerTests
         Assert.InRange(totals.MessageBytes, 1, PartitionCount * options.AheadBytesMax);
     }
 
-    private static long Seconds(JsonElement record) => long.Parse(record.GetProperty("timestamp_end").GetString().AsSpan(0, 10), System.Globalization.CultureInfo.InvariantCulture);
+    private static long Seconds(JsonElement record) =>
+        long.Parse(record.GetProperty("timestamp_end").GetString().AsSpan(0, 10), System.Globalization.CultureInfo.InvariantCulture);
 
     private static List<JsonElement> ReadAll(KafkaBroker broker, long messageCount)
     {
@@ -57,7 +59,8 @@ public sealed class FlowReplayerTests
             BootstrapServers = broker.Bootstrap,
             GroupId = "judge",
         }).Build();
-        consumer.Assign(Enumerable.Range(0, PartitionCount).Select(partition => new TopicPartitionOffset(Topic, partition, Offset.Beginning)));
+        consumer.Assign(Enumerable.Range(0, PartitionCount).Select(
+            partition => new TopicPartitionOffset(Topic, partition, Offset.Beginning)));
         var records = new List<JsonElement>();
         for (long count = 0; count < messageCount; count++)
         {

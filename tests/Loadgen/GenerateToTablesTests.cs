@@ -24,7 +24,8 @@ public sealed class GenerateToTablesTests
         using var producer = new TopicProducer(new ProducerOptions { Bootstrap = bed.Kafka.Bootstrap, Topic = "flows" });
         var generator = new Generator(new GeneratorOptions
         {
-            StartSecond = (long)FlowFeed.RecentMinute, Format = format, IsKeyed = isKeyed, PartitionCount = producer.PartitionCount, Seed = 5,
+            StartSecond = (long)FlowFeed.RecentMinute, Format = format, IsKeyed = isKeyed, PartitionCount =
+                producer.PartitionCount, Seed = 5,
             SeriesCount = 3_000, RecordsPerMessage = 200, AttackShare = 0.02, LateShare = 0.01, FutureShare = 0.01, MalformedShare = 0.02,
             OutOfOrderShare = 0.05, SkewedAgentShare = 0.2, ChurnPerSecond = 0.05, CountsRows = true, Rate = RateShape.Steady(1_000),
         });

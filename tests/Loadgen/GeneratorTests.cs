@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Weir.Loadgen.Capture;
 using Weir.Loadgen.Generate;
 using Weir.Tests.Codecs.Flow;
 using Xunit;
@@ -77,7 +78,8 @@ public sealed class GeneratorTests
             {
                 var tags = record.Tags.Clone();
                 tags.TcpFlags = 0; // Not a tag of the series: it changes from record to record.
-                Assert.Equal(message.Partition, partitions.TryAdd(tags.ToString(), message.Partition) ? message.Partition : partitions[tags.ToString()]);
+                Assert.Equal(message.Partition, partitions.TryAdd(tags.ToString(), message.Partition) ? message.Partition
+                    : partitions[tags.ToString()]);
             }
         }
 
@@ -139,16 +141,59 @@ public sealed class GeneratorTests
             var options = _hostile with
             {
                 Format = "weir-proto", AttackShare = 0, MalformedShare = 0,
-                Tags = new Dictionary<string, TagValues> { ["dst_addr"] = TagValues.Parse("dst_addr", "file:" + file), ["proto"] = TagValues.Parse("proto", "fixed:47") },
+                Tags = new Dictionary<string,
+                    TagValues> { ["dst_addr"] = TagValues.Parse("dst_addr", "file:" + file), ["proto"] =
+                        TagValues.Parse("proto", "fixed:47") },
             };
             var records = new Generator(options).Messages(RecordCount)
                 .SelectMany(message => Weir.V1.FlowBatch.Parser.ParseFrom(message.Value).Records).ToList();
-            Assert.Equal(["203.0.113.1", "203.0.113.2"], records.Select(record => string.Join('.', record.Tags.DstAddr)).Distinct().Order());
+            Assert.Equal(["203.0.113.1", "203.0.113.2"],
+                records.Select(record => string.Join('.', record.Tags.DstAddr)).Distinct().Order());
             Assert.All(records, record => Assert.Equal(47u, record.Tags.Proto));
         }
         finally
         {
             File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Values_of_a_capture_are_counted_and_drawn_as_often_as_they_came()
+    {
+        var directory = Directory.CreateTempSubdirectory("weir-values-");
+        try
+        {
+            var path = Path.Combine(directory.FullName, "c.weircap");
+            var options = _hostile with { AttackShare = 0, MalformedShare = 0, PartitionCount = 1 };
+            using (var writer = CaptureWriter.Create(path, new CaptureHeader([new CapturedTopic("flows", "weir", 1)], 0, false)))
+            {
+                long offset = 0;
+                foreach (var message in new Generator(options).Messages(RecordCount))
+                {
+                    writer.Add(new CapturedMessage(0, 0, offset++, message.TimestampMs, 1, null, message.Value, []));
+                }
+            }
+
+            var counts = CapturedValues.Count(path, "exporter");
+            var again = CapturedValues.Count(path, "dst_port");
+
+            Assert.Equal(RecordCount, counts.Values.Sum());
+            Assert.All(counts.Keys, value => Assert.StartsWith("10.254.", value, StringComparison.Ordinal));
+            var values = TagValues.Parse("dst_port", "capture:" + path, CapturedValues.Count);
+            var random = new SeededRandom(1);
+            var drawn = new Dictionary<int, int>();
+            for (var index = 0; index < 100_000; index++)
+            {
+                var port = (int)values.Draw(ref random);
+                drawn[port] = drawn.GetValueOrDefault(port) + 1;
+            }
+
+            Assert.All(again, port => Assert.InRange(
+                drawn.GetValueOrDefault(int.Parse(port.Key, System.Globalization.CultureInfo.InvariantCulture)) / 100_000.0 - ((double)port.Value / RecordCount), -0.01, 0.01));
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
         }
     }
 

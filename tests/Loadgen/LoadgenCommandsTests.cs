@@ -17,7 +17,8 @@ public sealed class LoadgenCommandsTests : IDisposable
     {
         var report = Path.Combine(_directory, "codecs.html");
         var (code, output, error) = await RunAsync(
-            "codecs", "--generate", "goflow2", "--sample", "500000", "--codec", "none", "--codec", "zstd:3", "--batch", "128KiB", "--json", "--report", report);
+            "codecs", "--generate", "goflow2", "--sample", "500000", "--codec", "none", "--codec", "zstd:3", "--batch", "128KiB",
+                "--json", "--report", report);
         Assert.True(code == 0, error);
         using var json = System.Text.Json.JsonDocument.Parse(output);
         var real = json.RootElement.GetProperty("through_broker").EnumerateArray().ToList();
@@ -31,7 +32,9 @@ public sealed class LoadgenCommandsTests : IDisposable
     {
         var capture = Path.Combine(_directory, "c.weircap");
         var start = DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 600;
-        var generator = new Weir.Loadgen.Generate.Generator(new Weir.Loadgen.Generate.GeneratorOptions { StartSecond = start, SeriesCount = 500, RecordsPerMessage = 100, PartitionCount = 2 });
+        var generator = new Weir.Loadgen.Generate.Generator(
+            new Weir.Loadgen.Generate.GeneratorOptions { StartSecond = start, SeriesCount = 500, RecordsPerMessage = 100, PartitionCount =
+                2 });
         using (var writer = CaptureWriter.Create(capture, new CaptureHeader([new CapturedTopic("flows", "weir", 2)], 0, false)))
         {
             var offset = 0;
@@ -49,14 +52,17 @@ public sealed class LoadgenCommandsTests : IDisposable
         using var json = System.Text.Json.JsonDocument.Parse(output);
         Assert.True(json.RootElement.GetProperty("equal").GetBoolean());
         Assert.Equal(4, json.RootElement.GetProperty("views").GetArrayLength());
-        Assert.All(json.RootElement.GetProperty("pipelines").EnumerateArray(), bill => Assert.True(bill.GetProperty("peak_bytes").GetInt64() > 0));
+        Assert.All(json.RootElement.GetProperty("pipelines").EnumerateArray(), bill =>
+            Assert.True(bill.GetProperty("peak_bytes").GetInt64() > 0));
     }
 
     [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
     public async Task A_short_soak_with_faults_ends_exact()
     {
         var report = Path.Combine(_directory, "soak.html");
-        var (code, output, error) = await RunAsync("soak", "--for", "8s", "--fault-every", "3s", "--rate", "2000", "--series", "500", "--partitions", "2", "--report", report);
+        var (code, output, error) =
+            await RunAsync("soak", "--for", "8s", "--fault-every", "3s", "--rate", "2000", "--series", "500", "--partitions", "2",
+                "--report", report);
         Assert.True(code == 0, output + error);
         Assert.Contains("Every view holds exactly what was made", await File.ReadAllTextAsync(report), StringComparison.Ordinal);
     }

@@ -15,7 +15,8 @@ public sealed class RewritingTests
     private const long Start = 1_767_225_600;
     private static readonly byte[] _secret = "a secret of the tests, long enough"u8.ToArray();
 
-    public static TheoryData<string> Formats => [.. FlowFormats.Names.Where(format => format is "weir" or "weir-proto" or "goflow2" or "goflow2-json" or "pmacct-json")];
+    public static TheoryData<string> Formats =>
+        [.. FlowFormats.Names.Where(format => format is "weir" or "weir-proto" or "goflow2" or "goflow2-json" or "pmacct-json")];
 
     // Vectors of the sample trace that comes with the authors' own program.
     [Theory]
@@ -27,7 +28,8 @@ public sealed class RewritingTests
     [InlineData("192.102.249.13", "252.138.62.131")]
     public void Addresses_are_mapped_as_by_the_published_program(string address, string mapped)
     {
-        byte[] key = [21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152, 143, 131, 121, 121, 101, 39, 98, 87, 76, 45, 42, 132, 34, 2];
+        byte[] key = [21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152, 143, 131, 121, 121, 101, 39, 98, 87,
+            76, 45, 42, 132, 34, 2];
         using var map = new AddressMap(key);
         Assert.Equal(Number(mapped), map.Map(Number(address)));
     }
@@ -147,7 +149,8 @@ public sealed class RewritingTests
             Assert.DoesNotContain(name, first, StringComparison.Ordinal);
         }
 
-        foreach (var kept in (string[])["\"event_type\": \"purge\"", "\"ip_proto\": \"tcp\"", "\"1767225819.140856\"", "\"bytes\": 360}", "/16\""])
+        foreach (var kept in (
+            string[])["\"event_type\": \"purge\"", "\"ip_proto\": \"tcp\"", "\"1767225819.140856\"", "\"bytes\": 360}", "/16\""])
         {
             Assert.Contains(kept, first, StringComparison.Ordinal);
         }
@@ -157,7 +160,8 @@ public sealed class RewritingTests
     {
         var generator = new Generator(new GeneratorOptions
         {
-            StartSecond = start, Format = format, Seed = 9, SeriesCount = 500, RecordsPerMessage = 100, MalformedShare = malformed, Ipv6Share = 0.3,
+            StartSecond = start, Format = format, Seed = 9, SeriesCount = 500, RecordsPerMessage = 100, MalformedShare =
+                malformed, Ipv6Share = 0.3,
         });
         return ([.. generator.Messages(1_000).Select(message => message.Value)], generator.Totals);
     }
@@ -180,7 +184,9 @@ public sealed class RewritingTests
 
     private static bool IsIpv4(UInt128 address) => address >> 32 == 0xffff;
 
-    private static int OffsetOf(string tag) => StreamSchema.HashBytes + FlowSamples.Everything.Tags.Single(slot => slot.Tag.Name == tag).OffsetBytes;
+    private static int OffsetOf(string tag) =>
+        StreamSchema.HashBytes + FlowSamples.Everything.Tags.Single(slot => slot.Tag.Name == tag).OffsetBytes;
 
-    private static UInt128 Number(string address) => FlowRecord.Ipv4(BitConverter.ToUInt32([.. IPAddress.Parse(address).GetAddressBytes().Reverse()]));
+    private static UInt128 Number(string address) =>
+        FlowRecord.Ipv4(BitConverter.ToUInt32([.. IPAddress.Parse(address).GetAddressBytes().Reverse()]));
 }

@@ -56,13 +56,15 @@ public sealed class StoreComparerTests(ClickHouseServer server) : IClassFixture<
         await PostAsync("default", $"CREATE DATABASE {database}");
         await PostAsync(database, "CREATE TABLE edge_1s (time DateTime, dst_port UInt32, exporter String, records UInt64, bytes UInt64) "
             + "ENGINE = SummingMergeTree() PARTITION BY toYYYYMMDD(time) ORDER BY (dst_port, exporter, time)");
-        await PostAsync(database, $"INSERT INTO edge_1s SELECT toDateTime(1767225600 + bytes % 50), toUInt32(bytes), 'r1', 1, {bytes} FROM (SELECT number AS bytes FROM system.numbers LIMIT {RowCount}) {where}");
+        await PostAsync(database,
+            $"INSERT INTO edge_1s SELECT toDateTime(1767225600 + bytes % 50), toUInt32(bytes), 'r1', 1, {bytes} FROM (SELECT number AS bytes FROM system.numbers LIMIT {RowCount}) {where}");
         return async sql => (await PostAsync(database, sql)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
     private async Task<string> PostAsync(string database, string sql)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Url, $"?database={database}")) { Content = new StringContent(sql) };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, new Uri(server.Url, $"?database={database}")) { Content = new StringContent(sql) };
         request.Headers.Add("X-ClickHouse-User", "weir");
         request.Headers.Add("X-ClickHouse-Key", ClickHouseServer.Password);
         using var response = await _client.SendAsync(request);
