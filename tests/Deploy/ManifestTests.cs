@@ -87,7 +87,7 @@ public partial class ManifestTests
         Assert.Equal(["run", "-c", $"{MountOf(manifests, "config")}/weir.yaml"], args);
         Assert.Null(MountNode(manifests, "config")["subPath"]); // It would keep a changed ConfigMap from the file.
         Assert.Equal(
-            manifests.The("ConfigMap")["metadata"]!["name"]!.ToString(), Volume(manifests, "config")!["configMap"]!["name"]!.ToString());
+            manifests.Config["metadata"]!["name"]!.ToString(), Volume(manifests, "config")!["configMap"]!["name"]!.ToString());
     }
 
     [RealPartTheory(RealPart.Kubectl)]

@@ -26,8 +26,12 @@ internal sealed class Manifests
     /// <summary>The pod that the StatefulSet makes.</summary>
     internal JsonNode PodSpec => The("StatefulSet")["spec"]!["template"]!["spec"]!;
 
+    /// <summary>The ConfigMap with the configuration; dashboards and alerts may be others.</summary>
+    internal JsonObject Config => Assert.Single(
+        Objects, found => found["kind"]!.GetValue<string>() == "ConfigMap" && found["data"]!.AsObject().ContainsKey("weir.yaml"));
+
     /// <summary>The configuration that the pods read.</summary>
-    internal string WeirYaml => The("ConfigMap")["data"]!["weir.yaml"]!.GetValue<string>();
+    internal string WeirYaml => Config["data"]!["weir.yaml"]!.GetValue<string>();
 
     /// <summary>Renders an overlay.</summary>
     internal static Manifests Render(string overlay) => new(Parse(_rendered.GetOrAdd(

@@ -8,6 +8,7 @@ namespace Weir.Tests.Drill;
 internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int recordsPerMessage) : IAsyncDisposable
 {
     private static readonly TimeSpan _produceEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan _sampleEvery = TimeSpan.FromMilliseconds(250);
 
     private readonly CancellationTokenSource _stop = new();
@@ -30,8 +31,9 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
     /// <param name="workers">Those that run now.</param>
     internal void Start(Func<List<WeirRun>> workers)
     {
-        _producing = ProduceAsync();
-        _sampling = SampleAsync(workers);
+        // On the pool: producing waits for the broker, and must not hold a thread of the test's own.
+        _producing = Task.Run(ProduceAsync);
+        _sampling = Task.Run(() => SampleAsync(workers));
     }
 
     /// <summary>Ends a step of the drill: the samples since the one before are its own.</summary>
@@ -50,7 +52,7 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
     internal async Task StopAsync()
     {
         await _stop.CancelAsync();
-        await Task.WhenAll(_producing, _sampling);
+        await Task.WhenAll(_producing, _sampling).WaitAsync(_stopTimeout);
     }
 
     /// <summary>Prints what was seen, by step.</summary>
@@ -136,7 +138,7 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
                     _stored[partition] = Math.Max(_stored.GetValueOrDefault(partition), position.GetProperty("stored_offset").GetInt64());
                 }
             }
-            catch (Exception error) when (error is HttpRequestException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception error) when (error is HttpRequestException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
             {
                 // It is on its way in or out: it owns nothing.
             }

@@ -16,6 +16,11 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
     private const int PartitionCount = 8;
     private const int RecordsPerMessage = 50;
 
+    /// <summary>One view is enough, and each more is files by the thousand: 18.16 keeps a file for each column of each insert for minutes.</summary>
+    private const string View = "ports_1m";
+
+    private static readonly (string Name, string Value) _flush = ("WEIR__FLUSH__INTERVAL", "1s");
+
     [RealPartFact(RealPart.LocalRdkafka, RealPart.ClickHouseServer, RealPart.ZooKeeper)]
     public async Task A_group_grows_rolls_loses_a_worker_and_shrinks_and_the_audit_is_exact()
     {
@@ -27,9 +32,12 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
             await server.StartAsync();
             using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
             var config = bed.Configure(
-                $"url: {server.Url}, database: drill, retention: {{ 1s: off, 1m: off }}", [("flows", "weir")], more: "shutdown: { timeout: 30s }");
+                $"url: {server.Url}, database: drill, retention: {{ 1s: off, 1m: off }}", [("flows", "weir")], more: $$"""
+                    views:
+                      - { name: {{View}}, granularity: 1m, tags: [dst_port, proto], meters: [records, bytes] }
+                    """);
             var undrained = 0;
-            var workers = new List<WeirRun> { await bed.RunAsync(config) };
+            var workers = new List<WeirRun> { await bed.RunAsync(config, _flush) };
             await using var load = new DrillLoad(bed, PartitionCount, RecordsPerMessage);
             load.Start(() =>
             {
@@ -71,12 +79,8 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
 
             var audit = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "audit", "-c", config);
             Assert.True(audit.Code == 0, audit.Output + audit.Error);
-            foreach (var view in FlowOracle.Views)
-            {
-                Assert.Equal(Text(load.RecordCount), await server.RunAsync($"SELECT sum(records) FROM drill.{view}"));
-                Assert.Equal(Text(load.ByteCount), await server.RunAsync($"SELECT sum(bytes) FROM drill.{view}"));
-            }
-
+            Assert.Equal(Text(load.RecordCount), await server.RunAsync($"SELECT sum(records) FROM drill.{View}"));
+            Assert.Equal(Text(load.ByteCount), await server.RunAsync($"SELECT sum(bytes) FROM drill.{View}"));
             Assert.True(load.RecordCount > 0);
             load.Report(output.WriteLine);
             output.WriteLine($"{undrained} of 6 stops met a rebalance and left plans to the next owner");
@@ -91,7 +95,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
     {
         while (workers.Count < count)
         {
-            Replace(workers, null, await bed.RunAsync(config));
+            Replace(workers, null, await bed.RunAsync(config, _flush));
         }
 
         await AssignedAsync(workers);
