@@ -71,8 +71,6 @@ internal sealed class ZooKeeperServer : IAsyncDisposable
 
     private async Task<bool> IsUpAsync()
     {
-        // A question that comes while it starts may stay without an answer for ever, on a connection that stays open.
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
             using var timeout = new CancellationTokenSource(_answerTimeout); // One that has just begun may take a question and forget it.
