@@ -4,34 +4,12 @@ namespace Weir.Codecs.Flow;
 
 /// <summary>The fields of goflow2's message that flows have, in ascending order, as goflow2 writes them.</summary>
 /// <remarks>Immutable.</remarks>
-internal sealed unsafe class Goflow2Usual(FieldTargets targets)
+internal sealed unsafe class Goflow2Usual(FieldTargets targets) : TagOffsets(targets)
 {
     private const int LowFieldMax = 38;
     private const int TimeReceivedField = 110;
     private const int TimeFlowStartField = 111;
     private const int TimeFlowEndField = 112;
-
-    private readonly int _srcAddr = targets.Tag(StandardSchema.SrcAddr);
-    private readonly int _dstAddr = targets.Tag(StandardSchema.DstAddr);
-    private readonly int _nextHop = targets.Tag(StandardSchema.NextHop);
-    private readonly int _exporter = targets.Tag(StandardSchema.Exporter);
-
-    // What no view uses is checked, and stored in the place of the hash, which is not the decoder's.
-    private readonly int _srcPort = targets.TagOrHash(StandardSchema.SrcPort);
-    private readonly int _dstPort = targets.TagOrHash(StandardSchema.DstPort);
-    private readonly int _proto = targets.TagOrHash(StandardSchema.Proto);
-    private readonly int _tos = targets.TagOrHash(StandardSchema.Tos);
-    private readonly int _tcpFlags = targets.TagOrHash(StandardSchema.TcpFlags);
-    private readonly int _srcAs = targets.TagOrHash(StandardSchema.SrcAs);
-    private readonly int _dstAs = targets.TagOrHash(StandardSchema.DstAs);
-    private readonly int _srcMask = targets.TagOrHash(StandardSchema.SrcMask);
-    private readonly int _dstMask = targets.TagOrHash(StandardSchema.DstMask);
-    private readonly int _inIf = targets.TagOrHash(StandardSchema.InIf);
-    private readonly int _outIf = targets.TagOrHash(StandardSchema.OutIf);
-    private readonly int _vlan = targets.TagOrHash(StandardSchema.Vlan);
-    private readonly int _srcMac = targets.TagOrHash(StandardSchema.SrcMac);
-    private readonly int _dstMac = targets.TagOrHash(StandardSchema.DstMac);
-    private readonly int _etype = targets.TagOrHash(StandardSchema.Etype);
 
     /// <summary>True for a field that <see cref="Take"/> takes or passes.</summary>
     public static bool IsTaken(int field) => field is <= LowFieldMax or (>= TimeReceivedField and <= TimeFlowEndField);
@@ -74,8 +52,8 @@ internal sealed unsafe class Goflow2Usual(FieldTargets targets)
         }
 
         fields.Pass(4);
-        fields.TakeAddress(6, row, _srcAddr);
-        fields.TakeAddress(7, row, _dstAddr);
+        fields.TakeAddress(6, row, SrcAddr);
+        fields.TakeAddress(7, row, DstAddr);
         over |= fields.Over;
         return fields.Position;
     }
@@ -93,12 +71,12 @@ internal sealed unsafe class Goflow2Usual(FieldTargets targets)
             state.Packets = packets;
         }
 
-        if (fields.TryAddress(11, out var exporter) && _exporter >= 0)
+        if (fields.TryAddress(11, out var exporter) && Exporter >= 0)
         {
-            *(uint*)(row + _exporter) = strings.InternAddress(exporter);
+            *(uint*)(row + Exporter) = strings.InternAddress(exporter);
         }
 
-        fields.TakeAddress(12, row, _nextHop);
+        fields.TakeAddress(12, row, NextHop);
         over |= fields.Over;
         return fields.Position;
     }
@@ -107,12 +85,12 @@ internal sealed unsafe class Goflow2Usual(FieldTargets targets)
     {
         var fields = new UsualFields(position, end);
         fields.Pass(13);
-        fields.TakeU32(14, row, _srcAs);
-        fields.TakeU32(15, row, _dstAs);
-        fields.TakeU8(16, row, _srcMask);
-        fields.TakeU8(17, row, _dstMask);
-        fields.TakeU32(18, row, _inIf);
-        fields.TakeU32(19, row, _outIf);
+        fields.TakeU32(14, row, SrcAs);
+        fields.TakeU32(15, row, DstAs);
+        fields.TakeU8(16, row, SrcMask);
+        fields.TakeU8(17, row, DstMask);
+        fields.TakeU32(18, row, InIf);
+        fields.TakeU32(19, row, OutIf);
         over |= fields.Over;
         return fields.Position;
     }
@@ -124,19 +102,19 @@ internal sealed unsafe class Goflow2Usual(FieldTargets targets)
         {
             state.Proto = (ushort)proto;
             fields.Check(proto, 8);
-            row[_proto] = (byte)proto;
+            row[Proto] = (byte)proto;
         }
 
-        fields.TakePort(21, row, _srcPort);
-        fields.TakePort(22, row, _dstPort);
-        fields.TakeU8(23, row, _tos);
+        fields.TakePort(21, row, SrcPort);
+        fields.TakePort(22, row, DstPort);
+        fields.TakeU8(23, row, Tos);
         fields.Pass(24);
         fields.Pass(25);
         if (fields.TrySmall(26, out var flags))
         {
             state.TcpFlags = (uint)flags;
             fields.Check(flags, 16);
-            *(ushort*)(row + _tcpFlags) = (ushort)flags;
+            *(ushort*)(row + TcpFlags) = (ushort)flags;
         }
 
         over |= fields.Over;
@@ -146,10 +124,10 @@ internal sealed unsafe class Goflow2Usual(FieldTargets targets)
     private byte* TakeLink(byte* position, byte* end, byte* row, ref ulong over)
     {
         var fields = new UsualFields(position, end);
-        fields.TakeMac(27, row, _srcMac);
-        fields.TakeMac(28, row, _dstMac);
-        fields.TakeU16(29, row, _vlan);
-        fields.TakeU16(30, row, _etype);
+        fields.TakeMac(27, row, SrcMac);
+        fields.TakeMac(28, row, DstMac);
+        fields.TakeU16(29, row, Vlan);
+        fields.TakeU16(30, row, Etype);
         over |= fields.Over;
         return fields.Position;
     }
