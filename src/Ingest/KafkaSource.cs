@@ -26,7 +26,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
 
     private static readonly TimeSpan _drainPoll = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _committedTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _watermarkInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _watermarkInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>What leaving the group may take beyond the time that a stop is given.</summary>
     private static readonly TimeSpan _leaveMargin = TimeSpan.FromSeconds(5);

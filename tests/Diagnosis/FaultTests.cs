@@ -133,7 +133,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
     {
         // Lines of JSON that mean little work behind the decoder.
         Priority.Raise(run.Process.Id); // What else runs here must not look like a fault of the machine.
-        var flood = new FlowLoad("flows", Feeds.FewSeries(50), 0, DiagnosisBed.PartitionCount) { Backlog = 1_500 };
+        var flood = new FlowLoad("flows", Feeds.FewSeries(50), 0, DiagnosisBed.PartitionCount) { Backlog = 4_000 };
         await FaultAsync(
             run,
             "the input is more than a worker decodes",
@@ -143,7 +143,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
         await FaultAsync(
             run,
             "one partition gets everything",
-            () => Set(() => _bed.Feeder.Send(flood with { PartitionCount = 1, Backlog = 5_000 })),
+            () => Set(() => _bed.Feeder.Send(flood with { PartitionCount = 1, Backlog = 12_000 })),
             () => Set(() => _bed.Feeder.Send(_normal)),
             new Expected("hot-partition", "ingest", "kafka.topics", "flows/0") { MayBeStarved = true });
         if (CpuQuota.TryCreate() is { } quota)
