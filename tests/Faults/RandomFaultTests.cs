@@ -13,7 +13,7 @@ public sealed class RandomFaultTests
     private const int LongSeedsFrom = 1_001;
 
     /// <summary>Runs at one time: they mostly wait.</summary>
-    private const int BatchSize = 2;
+    private const int BatchSize = 3;
 
     private static readonly bool _isLong =
         string.Equals(Environment.GetEnvironmentVariable("WEIR_LONG"), "true", StringComparison.OrdinalIgnoreCase);
