@@ -113,7 +113,7 @@ internal sealed unsafe class FoldBed : IDisposable
         _ = FoldFresh();
         var count = _fresh.RowCount;
         _fresh.Clear();
-        _fresh.Open(int.MaxValue);
+        _fresh.Open(int.MaxValue, _seriesCount); // As a worker opens it after its first cut.
         return (ulong)count;
     }
 
@@ -133,7 +133,7 @@ internal sealed unsafe class FoldBed : IDisposable
     {
         using var rows = _fresh.TakeRows();
         _fresh.Clear();
-        _fresh.Open(int.MaxValue);
+        _fresh.Open(int.MaxValue, _seriesCount); // As a worker opens it after its first cut.
         var sum = 0UL;
         var count = rows?.Count ?? 0;
         for (var row = 0; row < count; row++)

@@ -216,7 +216,14 @@ internal sealed class WeirHost : IAsyncDisposable
         if (isDrained)
         {
             using var timeout = new CancellationTokenSource(_joinTimeout, _time);
-            await _writer.DrainAsync(timeout.Token);
+            try
+            {
+                await _writer.DrainAsync(timeout.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // Everything is stored and committed; the writer still looks for a server that nobody needs any more.
+            }
         }
 
         await _writer.DisposeAsync();

@@ -19,10 +19,15 @@ internal static class AdminClient
         return new Uri($"http://{new IPEndPoint(address, listen.Port)}/");
     }
 
-    /// <summary>A client that brings the token, where there is one; its answers may take any time.</summary>
-    public static HttpClient Create(string? token)
+    /// <summary>A client that brings the token, where there is one.</summary>
+    /// <param name="token">The token; null for none.</param>
+    /// <param name="timeout">How long an answer may take; null for any time.</param>
+    public static HttpClient Create(string? token, TimeSpan? timeout = null)
     {
-        var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = _connectTimeout }) { Timeout = Timeout.InfiniteTimeSpan };
+        var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = _connectTimeout })
+        {
+            Timeout = timeout ?? Timeout.InfiniteTimeSpan,
+        };
         client.DefaultRequestHeaders.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         return client;
     }

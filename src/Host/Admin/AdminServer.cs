@@ -189,7 +189,7 @@ internal sealed class AdminServer : IAsyncDisposable
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.Queues().Select(queue => new QueueReading(queue)).ToList());
 
     private Task Positions(HttpContext http) =>
-        WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition)).ToList());
+        WriteJsonAsync(http, HttpStatusCode.OK, _sources.Positions().Select(partition => new PositionReading(partition, _sources.Time.GetUtcNow())).ToList());
 
     private Task SlowCuts(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.SlowCuts().Select(trace => new SlowCutReading(trace)).ToList());

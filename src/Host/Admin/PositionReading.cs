@@ -3,7 +3,9 @@ using Weir.Ingest;
 namespace Weir.Host.Admin;
 
 /// <summary>A partition as <c>/positions</c> shows it. Offsets are −1 where they are not known.</summary>
-internal sealed class PositionReading(PartitionSnapshot partition)
+/// <param name="partition">The reading.</param>
+/// <param name="now">When it was read, by the process's clock.</param>
+internal sealed class PositionReading(PartitionSnapshot partition, DateTimeOffset now)
 {
     /// <summary>Kafka's topic.</summary>
     public string Topic => partition.Key.Topic;
@@ -25,4 +27,7 @@ internal sealed class PositionReading(PartitionSnapshot partition)
 
     /// <summary>Messages not yet read.</summary>
     public long LagMessages => partition.Lag;
+
+    /// <summary>How long ago the broker got the message that was read last; 0 when nothing waits.</summary>
+    public double LagSeconds => partition.LagTime(now).TotalSeconds;
 }

@@ -45,8 +45,7 @@ internal static class DiagnoseCommand
 
     private static async Task<DiagnosisReport> AskAsync(Uri url, string? token, CancellationToken cancel)
     {
-        using var client = AdminClient.Create(token);
-        client.Timeout = _answerTimeout;
+        using var client = AdminClient.Create(token, _answerTimeout);
         using var response = await AdminClient.GetAsync(client, url, "diagnose", cancel);
         return DiagnosisJson.Read(await response.Content.ReadAsStringAsync(cancel));
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Weir.Host.Admin;
 using Weir.Host.Top;
 
 namespace Weir.Host.Commands;
@@ -14,22 +13,7 @@ internal static class TopCommand
     /// <summary>The command.</summary>
     public static Command Create(CommandContext context)
     {
-        var config = ConfigOption.Create();
-        var url = new Option<Uri?>("--url")
-        {
-            Description = "Address of the admin endpoint; without it, that of the configuration.",
-            HelpName = "URL",
-            CustomParser = result =>
-            {
-                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var address) && address.Scheme is "http" or "https")
-                {
-                    return address;
-                }
-
-                result.AddError($"--url is '{result.Tokens[0].Value}'; allowed: http://host:port/");
-                return null;
-            },
-        };
+        var admin = new AdminOption();
         var interval = new Option<double>("--interval")
         {
             Description = "Seconds between two looks.",
@@ -48,32 +32,32 @@ internal static class TopCommand
             "Show a running weir live: the path with its rates and losses, queues, partitions, the account, the verdict. Ctrl-C ends "
             + "it. Where the output is no terminal, it prints one look and ends.")
         {
-            config,
-            url,
             interval,
         };
+        admin.AddTo(command);
         command.SetAction(async (result, _) =>
         {
-            var address = result.GetValue(url);
-            if (address is null)
+            (Uri Url, string? Token)? found;
+            try
             {
-                if (ConfigOption.Load(result.GetValue(config), context) is not { } loaded)
-                {
-                    return ExitCodes.Refused;
-                }
+                found = admin.Find(result, context);
+            }
+            catch (IOException error)
+            {
+                context.WriteError(error.Message);
+                return ExitCodes.Refused;
+            }
 
-                address = AddressOf(loaded.Options);
+            if (found is not { } weir)
+            {
+                return ExitCodes.Refused;
             }
 
             using var shutdown = context.OpenShutdownSignal();
-            using var source = new TopSource(address);
+            using var source = new TopSource(weir.Url, weir.Token);
             return await new TopRun(context, source, TimeSpan.FromSeconds(result.GetValue(interval)), TimeProvider.System)
                 .RunAsync(shutdown.Token);
         });
         return command;
     }
-
-    // A run with an embedded store has left its address there, which also tells a port that was taken freely.
-    private static Uri AddressOf(WeirOptions options) =>
-        (options.Writer.EmbeddedPath is { } directory ? AdminFile.Read(directory) : null) ?? AdminClient.UrlOf(options.Admin.Listen);
 }

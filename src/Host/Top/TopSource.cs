@@ -1,17 +1,18 @@
 using System.Net;
 using System.Text.Json;
+using Weir.Host.Admin;
 using Weir.Host.Commands;
 
 namespace Weir.Host.Top;
 
 /// <summary>Looks at a running weir through its admin endpoint: the same reading that the page gets.</summary>
 /// <param name="url">The admin endpoint.</param>
-/// <param name="client">Brings what the endpoint wants of its callers; disposed with this.</param>
-internal sealed class TopSource(Uri url, HttpClient? client = null) : IDisposable
+/// <param name="token">Its token; null where it wants none.</param>
+internal sealed class TopSource(Uri url, string? token = null) : IDisposable
 {
     private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
 
-    private readonly HttpClient _client = client ?? new HttpClient { Timeout = _timeout };
+    private readonly HttpClient _client = AdminClient.Create(token, _timeout);
 
     /// <summary>The endpoint.</summary>
     public Uri Url => url;

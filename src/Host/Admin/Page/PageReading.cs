@@ -32,7 +32,7 @@ internal sealed record PageReading(
             [
                 Part("health", health),
                 Part("queues", sources.Queues().Select(queue => new QueueReading(queue))),
-                Part("positions", sources.Positions().Select(partition => new PositionReading(partition))),
+                Part("positions", sources.Positions().Select(partition => new PositionReading(partition, sources.Time.GetUtcNow()))),
                 Part("account", account),
                 Part("sink", new
                 {
