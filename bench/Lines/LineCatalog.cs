@@ -17,6 +17,7 @@ internal static class LineCatalog
         PathLines.Group1m,
         .. ClickHouseLines.Groups,
         .. ProcessLines.Groups,
+        ExactnessLine.Group,
         MemoryLines.Group,
         FloorLines.Group,
         FloorLines.Consume,

@@ -118,7 +118,13 @@ internal static class ProcessLines
         return Rounds.Measure(plan, RoundClock.ThreadCpu, (long)flows.Count * RepeatCount, inMemory).Nanos(0);
     }
 
-    private static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows)
+    /// <summary>Runs broker and weir, and feeds them.</summary>
+    /// <param name="context">Plan and log.</param>
+    /// <param name="program">weir.dll.</param>
+    /// <param name="format">Of the messages.</param>
+    /// <param name="flows">What they hold.</param>
+    /// <param name="fault">For <c>WEIR_FAULT</c>; null for none.</param>
+    internal static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows, string? fault = null)
     {
         var directory = Directory.CreateTempSubdirectory("weir-bench-run-").FullName;
         try
@@ -130,7 +136,7 @@ internal static class ProcessLines
                 feeder.Fill();
                 var config = Path.Combine(directory, "weir.yaml");
                 File.WriteAllText(config, Configuration(bootstrap, format, directory));
-                using var weir = WeirProgram.StartRun(program, config);
+                using var weir = WeirProgram.StartRun(program, config, fault);
                 return Sustain(context, broker, feeder, weir);
             }
         }
@@ -249,7 +255,7 @@ internal static class ProcessLines
     }
 
     /// <summary>What a run came to.</summary>
-    private sealed record ProgramRun(
+    internal sealed record ProgramRun(
         TimeSpan Elapsed,
         double RecordCount,
         long ReadCount,

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Weir.Core.Faults;
 
 namespace Weir.Bench.Processes;
 
@@ -17,13 +18,15 @@ internal sealed partial class WeirProgram : IDisposable
     private readonly List<string> _lines = [];
     private readonly HttpClient _client = new();
 
-    private WeirProgram(string program, string[] arguments)
+    private WeirProgram(string program, string[] arguments, string? fault = null)
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", [program, .. arguments])
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
-        })!;
+        };
+        start.Environment[FaultPoint.Variable] = fault ?? "";
+        _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Add(line.Data);
         _process.ErrorDataReceived += (_, line) => Add(line.Data);
         _process.BeginOutputReadLine();
@@ -54,10 +57,13 @@ internal sealed partial class WeirProgram : IDisposable
     }
 
     /// <summary>Starts <c>weir run</c> and waits until its partitions are assigned and its store takes rows.</summary>
-    public static WeirProgram StartRun(string program, string configFile)
+    /// <param name="program">weir.dll.</param>
+    /// <param name="configFile">Its configuration.</param>
+    /// <param name="fault">For <c>WEIR_FAULT</c>; null for none.</param>
+    public static WeirProgram StartRun(string program, string configFile, string? fault = null)
     {
         const string Before = "admin at ";
-        var run = new WeirProgram(program, ["run", "-c", configFile]);
+        var run = new WeirProgram(program, ["run", "-c", configFile], fault);
         run._client.BaseAddress = new Uri(run.Find(line =>
         {
             var at = line.IndexOf(Before, StringComparison.Ordinal);

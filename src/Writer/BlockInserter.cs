@@ -71,7 +71,11 @@ internal sealed class BlockInserter(
         }
 
         FaultPoint.Hit(FaultPoint.AfterInsert);
-        Account(built, attempts, refusals);
+        if (!FaultPoint.LeavesNamesOut)
+        {
+            Account(built, attempts, refusals);
+        }
+
         return !built.Cut.IsAbandoned;
     }
 

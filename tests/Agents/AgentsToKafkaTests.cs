@@ -8,7 +8,7 @@ using Xunit;
 namespace Weir.Tests.Agents;
 
 /// <summary>Real agents, a real broker protocol, our decoder; tshark counts the same packets.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class AgentsToKafkaTests : IDisposable
 {
     private const int Seed = 20260101;

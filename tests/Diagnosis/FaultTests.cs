@@ -11,7 +11,7 @@ namespace Weir.Tests.Diagnosis;
 /// Faults are brought into a system that runs under load, one at a time: <c>weir diagnose --json</c> names each, with stage or queue or
 /// party, and the option to change.
 /// </summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
 {
     // Kafka's numbers.
@@ -168,7 +168,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
     {
         var run = await _bed.RunAsync(_bed.NewStore(), "3s", """
             flush: { interval: 500ms }
-            aggregation: { workers: 2, queue: { policy: drop, capacity_records: 1024 } }
+            aggregation: { workers: 2, queue: { policy: drop, capacity_records: 65536 } }
             """);
         var hot = new FlowLoad("own", Feeds.HotKey(4_000), 0, DiagnosisBed.PartitionCount) { Backlog = 20 };
         await FaultAsync(
@@ -176,7 +176,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
             "one key has most records",
             () => Set(() => _bed.Feeder.Send(hot)),
             () => Set(() => _bed.Feeder.Send(_normal)),
-            new Expected("hot-key", "aggregation", "aggregation.workers", "proto=") { Queue = "aggregation[" });
+            new Expected("queue-dropping", "aggregation", "aggregation.queue.policy", "proto=") { Queue = "aggregation[" });
         _bed.End(run);
 
         run = await _bed.RunAsync(_bed.NewStore(), "3s", """

@@ -8,7 +8,7 @@ namespace Weir.Tests.Diagnosis;
 
 /// <summary>Loads of many kinds without a fault: <c>weir diagnose</c> finds nothing.</summary>
 /// <remarks>With WEIR_LONG=true each load has a process of its own and is looked at for longer.</remarks>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class HealthyTests(ITestOutputHelper output) : IDisposable
 {
     private static readonly bool _isLong = Environment.GetEnvironmentVariable("WEIR_LONG") == "true";

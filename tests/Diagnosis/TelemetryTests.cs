@@ -9,7 +9,7 @@ using Xunit;
 namespace Weir.Tests.Diagnosis;
 
 /// <summary>The ways out of a running weir: equal counters everywhere, live records, profiles.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class TelemetryTests
 {
     private const int PartitionCount = 4;

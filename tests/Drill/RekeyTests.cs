@@ -5,7 +5,7 @@ using Xunit;
 namespace Weir.Tests.Drill;
 
 /// <summary><c>weir rekey</c> and <c>weir run</c> behind one another, both killed in the middle: each record is in the sums once.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class RekeyTests
 {
     private const int FromPartitions = 3;

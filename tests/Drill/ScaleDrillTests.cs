@@ -10,7 +10,7 @@ namespace Weir.Tests.Drill;
 /// A group under load grows from one worker to four, is rolled, loses one to kill -9, and shrinks to one again: nothing is lost or
 /// counted twice. What it costs in freshness is printed, and kept in docs/scaling.md.
 /// </summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class ScaleDrillTests(ITestOutputHelper output)
 {
     private const int PartitionCount = 8;

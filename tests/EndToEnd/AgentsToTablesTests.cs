@@ -9,7 +9,7 @@ namespace Weir.Tests.EndToEnd;
 /// Packets on a real interface → softflowd → nfacctd → a broker process → <c>weir run</c> processes → ClickHouse, and tshark, which
 /// counts the packets in the capture itself: equal, not close.
 /// </summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class AgentsToTablesTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const int Seed = 20261121;

@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>kill -9 of the pipeline at work: every record is in the sums exactly once.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class CrashTests
 {
     private const int PartitionCount = 4;

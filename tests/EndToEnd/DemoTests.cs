@@ -5,7 +5,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary><c>weir demo</c> as a newcomer runs it: everything that was sent is stored.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class DemoTests : IDisposable
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("weir-demo-");

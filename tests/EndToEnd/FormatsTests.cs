@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Each format, from a broker process through <c>weir run</c> into ClickHouse; the sums are the test's own.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class FormatsTests
 {
     private const int Seed = 20261121;

@@ -5,7 +5,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Each way to be a member of a consumer group: the classic protocol, a static member of it, and the protocol of KIP-848.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class GroupProtocolTests
 {
     private const int PartitionCount = 4;

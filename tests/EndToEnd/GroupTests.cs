@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Two processes of one group: partitions move to the second and back, and nothing is lost or counted twice.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class GroupTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const int PartitionCount = 6;

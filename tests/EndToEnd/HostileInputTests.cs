@@ -9,7 +9,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Hostile messages among good ones: each good record is stored, each bad one is counted by its reason, nothing stops.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class HostileInputTests
 {
     private const long ResidentBytesMax = 1L << 30;

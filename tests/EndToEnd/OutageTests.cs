@@ -6,7 +6,7 @@ namespace Weir.Tests.EndToEnd;
 /// <summary>
 /// A ClickHouse with plain tables is absent at the start and killed later: nothing is lost, memory is bounded, the log says it once.
 /// </summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class OutageTests : IAsyncLifetime
 {
     private const int PartitionCount = 8;

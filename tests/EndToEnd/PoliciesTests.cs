@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>A flood through the smallest queue: what it loses is in the account, /queues and /metrics, and missing in the tables.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class PoliciesTests
 {
     private const int PartitionCount = 4;

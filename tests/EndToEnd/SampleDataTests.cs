@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Recorded data of real agents: every view is what jq and awk make of the same raw JSON.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class SampleDataTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const int PartitionCount = 4;

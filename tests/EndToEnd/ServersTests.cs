@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>The same messages in both kinds of ClickHouse, with each compression: the same rows in the same views.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class ServersTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const int Seed = 7;

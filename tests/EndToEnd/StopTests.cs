@@ -5,7 +5,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>How a process ends: drained, in a hurry, or out of time.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class StopTests
 {
     private const int PartitionCount = 3;
@@ -42,7 +42,7 @@ public sealed class StopTests
         Assert.False(run.Process.HasExited);
         run.Process.Signal("INT");
 
-        Assert.Equal(130, await run.Process.ExitCodeAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(130, await run.Process.ExitCodeAsync(TimeSpan.FromSeconds(60)));
     }
 
     [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]

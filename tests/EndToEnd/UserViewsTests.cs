@@ -5,7 +5,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Views that a user defines: tags and meters of their own, from keys of the JSON.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class UserViewsTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const int Seed = 13;

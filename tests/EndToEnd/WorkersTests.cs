@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.EndToEnd;
 
 /// <summary>Numbers of threads change how fast the tables are filled, not with what.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class WorkersTests
 {
     private const int Seed = 11;

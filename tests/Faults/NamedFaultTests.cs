@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.Faults;
 
 /// <summary>One fault each, as <c>docs/guarantees.md</c> names them.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class NamedFaultTests
 {
     private const int RunsAtOnce = 3;

@@ -5,7 +5,7 @@ using Xunit;
 namespace Weir.Tests.Faults;
 
 /// <summary>Runs whose faults are decided by a number. <c>WEIR_SEED=n</c> runs that one alone, <c>WEIR_LONG=true</c> the long ones.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(ProcessesCollection.Name)]
 public sealed class RandomFaultTests
 {
     private const int ShortCount = 14;

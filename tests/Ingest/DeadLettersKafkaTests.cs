@@ -10,7 +10,7 @@ using Xunit;
 namespace Weir.Tests.Ingest;
 
 /// <summary>Dead letters through a real broker and back.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class DeadLettersKafkaTests : IDisposable
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("weir-letters-");

@@ -4,7 +4,7 @@ using Xunit;
 namespace Weir.Tests.Ingest;
 
 /// <summary>The broker survives the signals that its process gets: a stop and a continuation, a child that ended, a window that changed.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class EmbeddedBrokerSignalTests
 {
     [RealPartFact(RealPart.LocalRdkafka)]

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Weir.Tests.Ingest;
 
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class KafkaNativeTests
 {
     [RealPartFact(RealPart.LocalRdkafka)]

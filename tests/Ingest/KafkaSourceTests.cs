@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Weir.Tests.Ingest;
 
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class KafkaSourceTests
 {
     private const int Partitions = 4;

@@ -7,7 +7,7 @@ using Xunit;
 namespace Weir.Tests.Ingest;
 
 /// <summary>Plans on a real broker. A process that dies is one that never stores: its objects are dropped without a last commit.</summary>
-[Collection(RealPartsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class PlanTests
 {
     private const int Partitions = 4;

@@ -43,7 +43,7 @@ internal static class FlowRules
         var bound = loads.FirstOrDefault(load => load.Busy >= StageLoad.BusyMin && load.Stage is "aggregation" && ProducerWait(window) >= WaitShareMin);
         if (bound.Stage is not null)
         {
-            yield return hot is null ? AggregationBound(window, bound) : hot with { Severity = Severity.Warning };
+            yield return hot is null ? WithHotKey(AggregationBound(window, bound), window) : hot with { Severity = Severity.Warning };
         }
         else if (loads.First(load => load.Stage == "ingest") is var ingest && ingest.Busy >= StageLoad.BusyMin)
         {
@@ -81,7 +81,8 @@ internal static class FlowRules
             }
 
             var isSustained = FoldBusy(window, now.Index) >= StageLoad.BusyMin;
-            yield return isSustained ? Sustained(window, now, name, evidence, lost) : TooSmall(window, now, name, evidence, lost);
+            yield return WithHotKey(
+                isSustained ? Sustained(window, now, name, evidence, lost) : TooSmall(window, now, name, evidence, lost), window);
         }
     }
 
@@ -150,6 +151,15 @@ internal static class FlowRules
             To = "0",
         };
     }
+
+    /// <summary>Names the tag set that has most records. The shards share its records, so it is the fold as a whole that has too many.</summary>
+    private static Finding WithHotKey(Finding finding, DiagnosisWindow window) => HotKey(window) is not { } key
+        ? finding
+        : finding with
+        {
+            Party = key.TagSet,
+            Evidence = [.. finding.Evidence, Text($"one tag set has {key.Share:P0} of the sampled records, which go to the shards in turns")],
+        };
 
     private static (string TagSet, double Share)? HotKey(DiagnosisWindow window)
     {
