@@ -39,6 +39,13 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
     /// <inheritdoc/>
     public ErrorCode Send(IReadOnlyList<CommittedOffset> commits)
     {
+        if (!IsMember())
+        {
+            // Kafka takes a commit of nobody once the group is empty. So a process that the group has put out, and that outlives the
+            // members who took its partitions over, would turn their commits back.
+            return ErrorCode.UnknownMemberId;
+        }
+
         var list = CommittedMetadata.ListNew(commits.Count);
         try
         {
@@ -93,6 +100,24 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
     /// <summary>Frees the queue of answers, before the client.</summary>
     public void Dispose() => KafkaNative.QueueDestroy(_answers);
 
+    private bool IsMember()
+    {
+        var membership = GroupMetadata(client);
+        if (membership == 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            return GenerationId(membership) >= 0;
+        }
+        finally
+        {
+            GroupMetadataDestroy(membership);
+        }
+    }
+
     /// <summary>librdkafka frees the metadata together with the list, so it comes from librdkafka's own allocator.</summary>
     private void SetMetadata(CommittedMetadata.Element* element, string metadata)
     {
@@ -103,6 +128,15 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
             element->MetadataBytes = (nuint)Encoding.UTF8.GetBytes(metadata, new Span<byte>(element->Metadata, byteCount));
         }
     }
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_consumer_group_metadata")]
+    private static partial nint GroupMetadata(nint client);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_consumer_group_metadata_generation_id")]
+    private static partial int GenerationId(nint membership);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_consumer_group_metadata_destroy")]
+    private static partial void GroupMetadataDestroy(nint membership);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mem_malloc")]
     private static partial nint MemoryAlloc(nint client, nuint byteCount);

@@ -146,9 +146,17 @@ public sealed partial class KafkaSource
         return answers;
     }
 
-    private void Refuse(PartitionState state)
+    /// <summary>
+    /// Gives all partitions up, not only the one that was refused: it is the member that Kafka does not know. Those that are not given
+    /// up could be planned over the next owner's commits as soon as that owner has left.
+    /// </summary>
+    private void Refuse(PartitionState refused)
     {
-        Abandon(state);
+        foreach (var state in _states.Values.Append(refused).ToHashSet())
+        {
+            Abandon(state);
+        }
+
         PublishAssigned();
         _restartAt = Now + _restartDelay;
     }

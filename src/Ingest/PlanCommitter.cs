@@ -139,7 +139,10 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             var plan = state.PlanWanted;
             var offset = plan?.FromOffset ?? state.EndWanted;
             _sent.Add((state, plan, offset));
-            _commits.Add(new CommittedOffset(state.Key, offset, plan is null ? CutPlan.EndMetadataOf(state.EndOrigins) : CutPlan.MetadataOf(plan.ToOffset, plan.OriginsAtStart)));
+            var metadata = plan is null
+                ? CutPlan.EndMetadataOf(state.EndOrigins)
+                : CutPlan.MetadataOf(plan.ToOffset, plan.OriginsAtStart);
+            _commits.Add(new CommittedOffset(state.Key, offset, metadata));
         }
 
         if (_hasPlans)
@@ -153,6 +156,11 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
         var error = channel.Send(_commits);
         if (error != ErrorCode.NoError)
         {
+            if (IsRefusal(error))
+            {
+                Refuse(_sent[0].State, error);
+            }
+
             Fail(now, error, _sent.Count);
             Finish(now, hasFailed: true);
         }
@@ -193,8 +201,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             lastError = error;
             if (IsRefusal(error))
             {
-                WeirLog.PlanRefused(logger, sent.State.Key.Topic, sent.State.Key.Partition, error.ToString());
-                refused(sent.State);
+                Refuse(sent.State, error);
             }
         }
 
@@ -215,6 +222,13 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
         Finish(now, failedCount > 0);
 
         ErrorCode ErrorOf(PartitionState state) => errors.GetValueOrDefault(state.Key, ErrorCode.Unknown);
+    }
+
+    /// <summary>Kafka does not know the member, so none of its partitions is its own any more, whichever the commit was about.</summary>
+    private void Refuse(PartitionState state, ErrorCode error)
+    {
+        WeirLog.PlanRefused(logger, state.Key.Topic, state.Key.Partition, error.ToString());
+        refused(state);
     }
 
     private void Accept(PartitionState state, Cut? plan, long offset)

@@ -168,19 +168,6 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
     {
         var run = await _bed.RunAsync(_bed.NewStore(), "3s", """
             flush: { interval: 500ms }
-            aggregation: { workers: 2, queue: { policy: drop, capacity_records: 65536 } }
-            """);
-        var hot = new FlowLoad("own", Feeds.HotKey(4_000), 0, DiagnosisBed.PartitionCount) { Backlog = 20 };
-        await FaultAsync(
-            run,
-            "one key has most records",
-            () => Set(() => _bed.Feeder.Send(hot)),
-            () => Set(() => _bed.Feeder.Send(_normal)),
-            new Expected("queue-dropping", "aggregation", "aggregation.queue.policy", "proto=") { Queue = "aggregation[" });
-        _bed.End(run);
-
-        run = await _bed.RunAsync(_bed.NewStore(), "3s", """
-            flush: { interval: 500ms }
             aggregation: { workers: 1, queue: { policy: overwrite, capacity_records: 1024 } }
             """);
         var bursts = new FlowLoad("own", Feeds.NormalOwn(4_000), 10, DiagnosisBed.PartitionCount) { Burst = 5 };

@@ -145,12 +145,12 @@ public sealed class TagCacheTests
             [.. Enumerable.Range(0, 500).Select(index => new FlowRecord { TimeSeconds = 7, SrcAddr = FlowRecord.Ipv4((uint)((message * 500) + index)), Flows = 1 })])).ToArray();
         decoder.Decode(payloads[0], sink);
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        foreach (var payload in payloads)
-        {
-            decoder.Decode(payload, sink);
-        }
+        // Another one goes the whole way first: what .NET itself allocates at the first time of a step is not the decoder's.
+        using var warmUpSink = new RecordingSink(FlowSamples.Standard, keeps: false, rowsMax: 64);
+        DecodeAll(new WeirProtoDecoder(FlowSamples.Standard, 64 << 10), warmUpSink, payloads);
 
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        DecodeAll(decoder, sink, payloads);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         before = GC.GetAllocatedBytesForCurrentThread();
         decoder.Decode(FlowSamples.WeirProto(new FlowRecord { TimeSeconds = 7 }), sink);
@@ -158,6 +158,14 @@ public sealed class TagCacheTests
         Assert.Equal(0, allocated);
         Assert.Equal(200_501, sink.AcceptedCount);
         Assert.InRange(decoder.CacheClearCount, 1, 1_000); // Closed for most of the time: it would have been 300 to 400 times.
+    }
+
+    private static void DecodeAll(WeirProtoDecoder decoder, RecordingSink sink, byte[][] payloads)
+    {
+        foreach (var payload in payloads)
+        {
+            decoder.Decode(payload, sink);
+        }
     }
 
     [Fact]
