@@ -110,6 +110,39 @@ public sealed class PlanTests
     }
 
     [RealPartFact(RealPart.LocalRdkafka)]
+    public void A_member_that_is_refused_for_one_partition_gives_all_of_them_up()
+    {
+        using var broker = KafkaBroker.Start();
+        using var harness = new SourceHarness(broker).Start();
+        harness.WaitForAssigned(Partitions);
+
+        // Failures halve the commit until it is of one partition; then that one is refused, by an error after which librdkafka does nothing.
+        broker.Embedded!.PushRequestErrors(
+            OffsetCommit, (int)ErrorCode.RebalanceInProgress, (int)ErrorCode.RebalanceInProgress, (int)ErrorCode.FencedMemberEpoch);
+        Produce(broker, 40);
+        harness.WaitForCommitted(40);
+
+        Assert.Equal(1, harness.Log.Count(2017));
+        Assert.Equal(2, harness.Log.Messages.Count(
+            message => message.Id == 2002 && message.Text.StartsWith($"{Partitions} partitions assigned", StringComparison.Ordinal)));
+        AssertTiles(harness.StoredCuts, Partitions, to: 10);
+        Assert.Empty(harness.Faults);
+    }
+
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public void A_process_that_is_in_no_group_commits_nothing()
+    {
+        using var broker = KafkaBroker.Start();
+        using var consumer = new ConsumerBuilder<Ignore, Ignore>(
+            new ConsumerConfig { BootstrapServers = broker.Bootstrap, GroupId = "nobody" }).Build();
+        consumer.Assign(new TopicPartition("flows", 0));
+        using var commits = new CommitNative(KafkaNative.HandleOf(consumer));
+
+        Assert.Equal(ErrorCode.UnknownMemberId, commits.Send([new CommittedOffset(new PartitionKey("flows", 0), 1, "")]));
+        Assert.Null(commits.TakeAnswer(TimeSpan.FromMilliseconds(1)));
+    }
+
+    [RealPartFact(RealPart.LocalRdkafka)]
     public void A_rebalance_in_progress_is_waited_for()
     {
         using var broker = KafkaBroker.Start();
