@@ -2,48 +2,14 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using BenchmarkDotNet.Attributes;
+using Weir.Bench.Peers;
 using Weir.Codecs.Flow;
 using Weir.Core.Model;
 using Weir.V1;
 using FlowRecord = Weir.Codecs.Flow.FlowRecord;
 
 namespace Weir.Bench;
-
-/// <summary>A line of pmacct's for the peer, System.Text.Json with generated code.</summary>
-public sealed class PmacctLine
-{
-    [JsonPropertyName("ip_src")]
-    public string? IpSrc { get; set; }
-
-    [JsonPropertyName("ip_dst")]
-    public string? IpDst { get; set; }
-
-    [JsonPropertyName("port_src")]
-    public int PortSrc { get; set; }
-
-    [JsonPropertyName("port_dst")]
-    public int PortDst { get; set; }
-
-    [JsonPropertyName("ip_proto")]
-    public string? IpProto { get; set; }
-
-    [JsonPropertyName("tcp_flags")]
-    public string? TcpFlags { get; set; }
-
-    [JsonPropertyName("timestamp_start")]
-    public string? TimestampStart { get; set; }
-
-    [JsonPropertyName("packets")]
-    public ulong Packets { get; set; }
-
-    [JsonPropertyName("bytes")]
-    public ulong Bytes { get; set; }
-}
-
-[JsonSerializable(typeof(PmacctLine))]
-internal sealed partial class PmacctLineContext : JsonSerializerContext;
 
 /// <summary>Takes records into a chunk's memory, as the router does, and adds up their bytes, so that the work is done.</summary>
 internal sealed unsafe class SummingSink : RecordSink, IDisposable
@@ -128,7 +94,7 @@ public class DecodeBench : IDisposable
         while (!rest.IsEmpty)
         {
             var end = rest.IndexOf((byte)'\n');
-            var line = JsonSerializer.Deserialize(rest[..end], PmacctLineContext.Default.PmacctLine)!;
+            var line = JsonSerializer.Deserialize(rest[..end], PmacctFlowContext.Default.PmacctFlow)!;
             sum += line.Bytes;
             rest = rest[(end + 1)..];
         }

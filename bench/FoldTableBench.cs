@@ -3,15 +3,16 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using Weir.Aggregator;
+using Weir.Bench.Measure;
+using Weir.Bench.Peers;
 using Weir.Core.Buffers;
-using Weir.Core.Hashing;
 using Weir.Core.Model;
 
 namespace Weir.Bench;
 
 /// <summary>The fold table and the best that the library offers: a dictionary of struct keys whose values are folded by reference.</summary>
 /// <remarks>
-/// Key 48 B, 11 sums. The records of a chunk are written before each fold, as a decoder does, and only the fold is timed, in
+/// FoldKey 48 B, 11 sums. The records of a chunk are written before each fold, as a decoder does, and only the fold is timed, in
 /// processor time of the thread. Both sides fold the same draws in the same turn; the sums of meter 0 are compared at the end.
 /// </remarks>
 [MemoryDiagnoser]
@@ -31,7 +32,7 @@ public unsafe class FoldTableBench
     private FoldTable _minuteTable = null!;
     private FoldRecords _records = null!;
     private RecordChunk _chunk = null!;
-    private Dictionary<Key, Sums> _dictionary = null!;
+    private Dictionary<FoldKey, FoldSums> _dictionary = null!;
 
     [Params(10_000, 100_000, 1_000_000)]
     public int SeriesCount { get; set; }
@@ -44,9 +45,9 @@ public unsafe class FoldTableBench
     public void Setup()
     {
         _schema = StreamSchema.Compile([.. StandardSchema.Views.Where(view => view.Name.StartsWith("edge", StringComparison.Ordinal))]);
-        if (_schema.KeyBytes != sizeof(Key) || _schema.MeterBytes != sizeof(Sums))
+        if (_schema.KeyBytes != sizeof(FoldKey) || _schema.MeterBytes != sizeof(FoldSums))
         {
-            throw new InvalidOperationException("The standard schema has changed: adapt Key and Sums.");
+            throw new InvalidOperationException("The standard schema has changed: adapt FoldKey and FoldSums.");
         }
 
         _budget = new MemoryBudget(long.MaxValue);
@@ -55,7 +56,7 @@ public unsafe class FoldTableBench
         _slots = new SlotPool(_budget);
         _table = Table(0);
         _minuteTable = Table(1);
-        _dictionary = new Dictionary<Key, Sums>(SeriesCount);
+        _dictionary = new Dictionary<FoldKey, FoldSums>(SeriesCount);
         _records = new FoldRecords(_schema, SeriesCount, DrawCount, Zipf);
         _chunk = _pool.Rent(new Cut(new PartitionKey("flows", 0), 0, 1, _schema.Views.Length, new StringDictionary(16)));
         AddKnownSeries();
@@ -122,16 +123,16 @@ public unsafe class FoldTableBench
         Measure(
             ("Dictionary of structs, cleared", () =>
             {
-                var from = ThreadClock.NowNs();
+                var from = CpuClock.ThreadNanos();
                 _dictionary.Clear();
-                return ((ThreadClock.NowNs() - from) / (double)DrawCount) + Round(FoldDictionary, DrawCount);
+                return ((CpuClock.ThreadNanos() - from) / (double)DrawCount) + Round(FoldDictionary, DrawCount);
             }),
             ("FoldTable, opened again", () =>
             {
-                var from = ThreadClock.NowNs();
+                var from = CpuClock.ThreadNanos();
                 _table.Clear();
                 _table.Open(int.MaxValue, SeriesCount); // As the worker does, which knows the cut before.
-                return ((ThreadClock.NowNs() - from) / (double)DrawCount) + Round(FoldTable, DrawCount);
+                return ((CpuClock.ThreadNanos() - from) / (double)DrawCount) + Round(FoldTable, DrawCount);
             }));
         Verify();
     }
@@ -142,8 +143,8 @@ public unsafe class FoldTableBench
         for (var index = 0; index < _chunk.RecordCount; index++)
         {
             ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(
-                _dictionary, new Key((ulong*)(row + StreamSchema.HashBytes)), out _);
-            RowVectors.Add((ulong*)Unsafe.AsPointer(ref sums), (ulong*)(row + _schema.RecordMetersOffset), Sums.Count);
+                _dictionary, new FoldKey((ulong*)(row + StreamSchema.HashBytes)), out _);
+            RowVectors.Add((ulong*)Unsafe.AsPointer(ref sums), (ulong*)(row + _schema.RecordMetersOffset), FoldSums.Count);
             row += _schema.RecordBytes;
         }
     }
@@ -154,9 +155,9 @@ public unsafe class FoldTableBench
     {
         _minuteTable.Clear();
         _minuteTable.Open(int.MaxValue, _table.RowCount);
-        var from = ThreadClock.NowNs();
+        var from = CpuClock.ThreadNanos();
         _minuteTable.FoldRows(_table.Rows);
-        return (ThreadClock.NowNs() - from) / (double)_table.RowCount;
+        return (CpuClock.ThreadNanos() - from) / (double)_table.RowCount;
     }
 
     /// <returns>ns a record of <paramref name="fold"/> alone.</returns>
@@ -166,9 +167,9 @@ public unsafe class FoldTableBench
         for (var done = 0; done < recordCount; done += RecordChunk.RecordsMax)
         {
             _records.Fill(_chunk);
-            var from = ThreadClock.NowNs();
+            var from = CpuClock.ThreadNanos();
             fold();
-            elapsed += ThreadClock.NowNs() - from;
+            elapsed += CpuClock.ThreadNanos() - from;
         }
 
         return (double)elapsed / recordCount;
@@ -240,34 +241,5 @@ public unsafe class FoldTableBench
             _table.Fold(_chunk);
             FoldDictionary();
         }
-    }
-
-    // The pointers are safe without a pin: keys lie on the stack, or in the dictionary's array on the large object heap.
-    private readonly struct Key : IEquatable<Key>
-    {
-        private readonly Words _words;
-
-        internal Key(ulong* words) => _words = *(Words*)words;
-
-        public bool Equals(Key other) => RowVectors.AreEqual(
-            (ulong*)Unsafe.AsPointer(ref Unsafe.AsRef(in _words)), (ulong*)Unsafe.AsPointer(ref other), Words.Count);
-
-        public override bool Equals(object? obj) => obj is Key other && Equals(other);
-
-        public override int GetHashCode() => (int)TagHash.OfWords((ulong*)Unsafe.AsPointer(ref Unsafe.AsRef(in _words)), Words.Count);
-    }
-
-    [InlineArray(Count)]
-    private struct Words
-    {
-        internal const int Count = 6;
-        private ulong _first;
-    }
-
-    [InlineArray(Count)]
-    private struct Sums
-    {
-        internal const int Count = 11;
-        private ulong _first;
     }
 }

@@ -4,6 +4,7 @@ using Weir.Aggregator;
 using Weir.Bench.Flows;
 using Weir.Bench.Measure;
 using Weir.Bench.Paths;
+using Weir.Bench.Peers;
 using Weir.Core.Buffers;
 using Weir.Core.Hashing;
 using Weir.Core.Model;
@@ -20,8 +21,8 @@ internal sealed unsafe class FoldBed : IDisposable
     private readonly SlotPool _slots;
     private readonly FoldTable _table;
     private readonly FoldTable _fresh;
-    private readonly Dictionary<FoldKey, Sums> _dictionary;
-    private readonly Dictionary<FoldKey, Sums> _freshDictionary = [];
+    private readonly Dictionary<FoldKey, FoldSums> _dictionary;
+    private readonly Dictionary<FoldKey, FoldSums> _freshDictionary = [];
     private readonly Cut _cut;
     private readonly int _seriesCount;
 
@@ -39,9 +40,9 @@ internal sealed unsafe class FoldBed : IDisposable
 
     private FoldBed(int seriesCount, IEnumerable<int> series)
     {
-        if (_schema.KeyBytes != sizeof(FoldKey) || _schema.MeterBytes != sizeof(Sums))
+        if (_schema.KeyBytes != sizeof(FoldKey) || _schema.MeterBytes != sizeof(FoldSums))
         {
-            throw new InvalidOperationException("The standard schema has changed: adapt Words and Sums.");
+            throw new InvalidOperationException("The standard schema has changed: adapt FoldKey and FoldSums.");
         }
 
         var budget = new MemoryBudget(long.MaxValue);
@@ -51,7 +52,7 @@ internal sealed unsafe class FoldBed : IDisposable
         _slots = new SlotPool(budget);
         _table = Table();
         _fresh = Table();
-        _dictionary = new Dictionary<FoldKey, Sums>(seriesCount);
+        _dictionary = new Dictionary<FoldKey, FoldSums>(seriesCount);
         _cut = new Cut(new PartitionKey("flows", 0), 0, 1, _schema.Views.Length, new StringDictionary(16));
         foreach (var one in series)
         {
@@ -166,7 +167,7 @@ internal sealed unsafe class FoldBed : IDisposable
         {
             var key = new FoldKey((ulong*)rows[row]);
             if (!_dictionary.TryGetValue(key, out var found)
-                || !RowVectors.AreEqual((ulong*)(rows[row] + sizeof(FoldKey)), (ulong*)&found, Sums.Count))
+                || !RowVectors.AreEqual((ulong*)(rows[row] + sizeof(FoldKey)), (ulong*)&found, FoldSums.Count))
             {
                 throw new ChecksumException($"Row {row} of the table and the dictionary differ.");
             }
@@ -188,14 +189,14 @@ internal sealed unsafe class FoldBed : IDisposable
         _pool.Dispose();
     }
 
-    private void Fold(Dictionary<FoldKey, Sums> sums, RecordChunk chunk)
+    private void Fold(Dictionary<FoldKey, FoldSums> sums, RecordChunk chunk)
     {
         var row = chunk.Rows;
         for (var index = 0; index < chunk.RecordCount; index++)
         {
             var key = new FoldKey((ulong*)(row + StreamSchema.HashBytes));
             ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, key, out _);
-            RowVectors.Add((ulong*)Unsafe.AsPointer(ref found), (ulong*)(row + _schema.RecordMetersOffset), Sums.Count);
+            RowVectors.Add((ulong*)Unsafe.AsPointer(ref found), (ulong*)(row + _schema.RecordMetersOffset), FoldSums.Count);
             row += _schema.RecordBytes;
         }
     }
@@ -224,39 +225,9 @@ internal sealed unsafe class FoldBed : IDisposable
         }
 
         row[0] = TagHash.OfWords(row + 2, 5);
-        for (var meter = 0; meter < Sums.Count; meter++)
+        for (var meter = 0; meter < FoldSums.Count; meter++)
         {
             row[7 + meter] = (ulong)meter + 1;
         }
-    }
-
-    /// <summary>The key as a struct: time and 40 bytes of tags, hashed and compared as the fold table does it.</summary>
-    private readonly struct FoldKey : IEquatable<FoldKey>
-    {
-        private readonly Words _words;
-
-        internal FoldKey(ulong* words) => _words = *(Words*)words;
-
-        public bool Equals(FoldKey other) => RowVectors.AreEqual(
-            (ulong*)Unsafe.AsPointer(ref Unsafe.AsRef(in _words)), (ulong*)Unsafe.AsPointer(ref other), Words.Count);
-
-        public override bool Equals(object? obj) => obj is FoldKey other && Equals(other);
-
-        // Safe without a pin: keys lie on the stack, or in the dictionary's array on the large object heap.
-        public override int GetHashCode() => (int)TagHash.OfWords((ulong*)Unsafe.AsPointer(ref Unsafe.AsRef(in _words)), Words.Count);
-    }
-
-    [InlineArray(Count)]
-    private struct Words
-    {
-        internal const int Count = 6;
-        private ulong _first;
-    }
-
-    [InlineArray(Count)]
-    private struct Sums
-    {
-        internal const int Count = 11;
-        private ulong _first;
     }
 }

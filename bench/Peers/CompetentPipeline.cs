@@ -75,20 +75,7 @@ internal sealed class CompetentPipeline : IDisposable
         }
 
         var rate = Math.Max(record.SamplingRate, 1);
-        var sums = new EdgeSums
-        {
-            Records = 1,
-            Flows = record.HasFlows ? record.Flows : 1,
-            Packets = record.Packets * rate,
-            Bytes = record.Bytes * rate,
-            TcpSyn = record.TcpSyn,
-            TcpFin = record.TcpFin,
-            TcpRst = record.TcpRst,
-            Retransmissions = record.Retransmissions,
-            RttUs = record.RttUs,
-            RttCount = record.RttCount,
-            DurationMs = record.DurationMs,
-        };
+        var sums = EdgeSums.Of(record, rate);
         Fold(
             new EdgeKey(
                 Address(tags.SrcAddr), Address(tags.DstAddr), (uint)record.Time, (ushort)tags.DstPort, (byte)tags.Proto, exporter),

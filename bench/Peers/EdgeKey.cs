@@ -22,6 +22,22 @@ internal struct EdgeSums
     public ulong RttCount;
     public ulong DurationMs;
 
+    /// <summary>Those of one record, scaled by its sampling rate.</summary>
+    public static EdgeSums Of(Weir.V1.FlowRecord record, ulong rate) => new()
+    {
+        Records = 1,
+        Flows = record.HasFlows ? record.Flows : 1,
+        Packets = record.Packets * rate,
+        Bytes = record.Bytes * rate,
+        TcpSyn = record.TcpSyn,
+        TcpFin = record.TcpFin,
+        TcpRst = record.TcpRst,
+        Retransmissions = record.Retransmissions,
+        RttUs = record.RttUs,
+        RttCount = record.RttCount,
+        DurationMs = record.DurationMs,
+    };
+
     /// <summary>Adds another one's.</summary>
     public void Add(in EdgeSums other)
     {

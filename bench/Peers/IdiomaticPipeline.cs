@@ -32,20 +32,7 @@ internal sealed class IdiomaticPipeline : IDisposable
                     (byte)record.Tags.Proto,
                     record.Tags.Exporter,
                     (uint)record.Time,
-                    new EdgeSums
-                    {
-                        Records = 1,
-                        Flows = record.HasFlows ? record.Flows : 1,
-                        Packets = record.Packets * rate,
-                        Bytes = record.Bytes * rate,
-                        TcpSyn = record.TcpSyn,
-                        TcpFin = record.TcpFin,
-                        TcpRst = record.TcpRst,
-                        Retransmissions = record.Retransmissions,
-                        RttUs = record.RttUs,
-                        RttCount = record.RttCount,
-                        DurationMs = record.DurationMs,
-                    });
+                    EdgeSums.Of(record, rate));
             }
         }
 
