@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Weir.Core.Telemetry;
@@ -51,6 +52,34 @@ public sealed class PageInBrowserTests : IAsyncDisposable
         Assert.Equal($"{HistorySeconds * 20:N0}", queue[Array.IndexOf(heads, "overwritten")]);
         Assert.Contains("→ queue aggregation: losing", (await chromium.TableAsync("#path-table")).Select(row => $"{row[0]}: {row[^1]}"));
         chromium.AssertClean(url);
+    }
+
+    /// <summary>Also how <c>scripts/screenshots.sh</c> makes docs/images: of a running weir (WEIR_SCREENSHOTS_URL), into WEIR_SCREENSHOTS.</summary>
+    [RealPartTheory(RealPart.Chromium)]
+    [InlineData("page", 1280, 2300, false)]
+    [InlineData("page-dark", 1280, 1180, true)]
+    [InlineData("page-phone", 390, 1500, false)]
+    public async Task A_picture_of_the_live_page_can_be_taken(string name, int width, int height, bool isDark)
+    {
+        var running = Environment.GetEnvironmentVariable("WEIR_SCREENSHOTS_URL");
+        await using var chromium = await ChromiumPage.OpenAsync(width, height, isDark);
+        if (running is null)
+        {
+            await chromium.AnswerDiagnoseAsync(Healthy);
+        }
+
+        await chromium.LoadAsync(running is null ? await StartAsync(lossesPerSecond: 0) : new Uri(running));
+        await Assertions.Expect(chromium.Page.Locator("#live .state")).ToHaveTextAsync("live");
+        var picture = await chromium.Page.ScreenshotAsync();
+
+        var scale = width < 500 ? 2 : 1;
+        Assert.Equal("PNG"u8, picture.AsSpan(1, 3));
+        Assert.Equal(width * scale, BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(16)));
+        Assert.Equal(height * scale, BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(20)));
+        if (Environment.GetEnvironmentVariable("WEIR_SCREENSHOTS") is { } directory)
+        {
+            await File.WriteAllBytesAsync(Path.Combine(directory, $"{name}.png"), picture);
+        }
     }
 
     [RealPartFact(RealPart.Chromium)]
