@@ -14,6 +14,7 @@ using Xunit;
 namespace Weir.Tests.Diagnosis;
 
 /// <summary>Who may ask the admin endpoint, and what floods, slow senders and large bodies do to it.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class AdminSecurityTests : IAsyncDisposable
 {
     private const string Token = "correct-horse-battery";

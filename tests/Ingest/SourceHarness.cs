@@ -17,7 +17,8 @@ internal sealed class SourceHarness : IDisposable
         int shardCount = 1,
         TestShards? shards = null,
         IReadOnlyDictionary<string, string>? properties = null,
-        Func<PartitionKey, long, long, Task<bool>>? isStored = null)
+        Func<PartitionKey, long, long, Task<bool>>? isStored = null,
+        TimeProvider? time = null)
     {
         var all = KafkaBroker.QuickProperties();
         foreach (var (name, value) in properties ?? new Dictionary<string, string>())
@@ -43,7 +44,7 @@ internal sealed class SourceHarness : IDisposable
             Shards.Pool,
             Shards.Budget,
             _ => new TestFormat.Decoder(WorkerHarness.Schema),
-            TimeProvider.System,
+            time ?? TimeProvider.System,
             Log,
             (stage, error) => Faults.Enqueue(error),
             isStored);

@@ -26,7 +26,8 @@ public sealed class ProcessesCollection
 }
 
 /// <summary>
-/// Test classes that bear nobody beside them: those that judge how busy the machine is, and those that take a broker in this process down
+/// Test classes that bear nobody beside them: those that judge how busy the machine is or how much memory
+/// this process holds, and those that take a broker in this process down
 /// (its sockets are inherited by processes that others start meanwhile, and stay open in them).
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
