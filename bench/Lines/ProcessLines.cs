@@ -123,8 +123,7 @@ internal static class ProcessLines
     /// <param name="program">weir.dll.</param>
     /// <param name="format">Of the messages.</param>
     /// <param name="flows">What they hold.</param>
-    /// <param name="fault">For <c>WEIR_FAULT</c>; null for none.</param>
-    internal static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows, string? fault = null)
+    private static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows)
     {
         var directory = Directory.CreateTempSubdirectory("weir-bench-run-").FullName;
         try
@@ -135,8 +134,8 @@ internal static class ProcessLines
                 using var feeder = new Feeder(bootstrap, flows, format);
                 feeder.Fill();
                 var config = Path.Combine(directory, "weir.yaml");
-                File.WriteAllText(config, Configuration(bootstrap, format, directory));
-                using var weir = WeirProgram.StartRun(program, config, fault);
+                File.WriteAllText(config, ProgramConfig.Text(bootstrap, format, directory));
+                using var weir = WeirProgram.StartRun(program, config);
                 return Sustain(context, broker, feeder, weir);
             }
         }
@@ -145,27 +144,6 @@ internal static class ProcessLines
             Directory.Delete(directory, recursive: true);
         }
     }
-
-    private static string Configuration(string bootstrap, string format, string directory) => $$"""
-        kafka:
-          bootstrap: {{bootstrap}}
-          topics:
-            - { name: {{Feeder.Topic}}, format: {{format}} }
-          options: { fetch.wait.max.ms: 10 }
-        clickhouse: { embedded: {{Path.Combine(directory, "store")}} }
-        memory: { limit: 4GiB }
-        admin: { listen: 127.0.0.1:0 }
-        views:
-          - name: edge_1s
-            granularity: 1s
-            tags: [src_addr, dst_addr, dst_port, proto, exporter]
-            order_by: [dst_addr, dst_port, proto, src_addr, exporter]
-          - name: edge_1m
-            granularity: 1m
-            tags: [src_addr, dst_addr, dst_port, proto, exporter]
-            order_by: [dst_addr, dst_port, proto, src_addr, exporter]
-
-        """;
 
     private static ProgramRun Sustain(BenchContext context, WeirProgram broker, Feeder feeder, WeirProgram weir)
     {
@@ -255,7 +233,7 @@ internal static class ProcessLines
     }
 
     /// <summary>What a run came to.</summary>
-    internal sealed record ProgramRun(
+    private sealed record ProgramRun(
         TimeSpan Elapsed,
         double RecordCount,
         long ReadCount,

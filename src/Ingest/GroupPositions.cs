@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Confluent.Kafka;
@@ -19,29 +20,33 @@ public readonly record struct CommittedPosition(PartitionKey Partition, long? Co
 public static partial class GroupPositions
 {
     /// <summary>Reads the position of each partition of the configured topics.</summary>
+    /// <param name="options">Brokers, group and topics.</param>
+    /// <param name="timeout">For all questions together: there is one for each partition, and a broker may answer none.</param>
     /// <exception cref="KafkaException">The broker did not answer, or a topic is not there.</exception>
     /// <exception cref="InvalidOperationException">librdkafka refuses a property.</exception>
     /// <exception cref="ArgumentException">librdkafka does not know a property.</exception>
     public static IReadOnlyList<CommittedPosition> Read(IngestOptions options, TimeSpan timeout)
     {
+        var begun = Stopwatch.GetTimestamp();
+        TimeSpan Left() => TimeSpan.FromMilliseconds(Math.Max(1, (timeout - Stopwatch.GetElapsedTime(begun)).TotalMilliseconds));
         var settings = ConsumerSettings.Build(options);
         using var consumer = new ConsumerBuilder<Ignore, Ignore>(settings)
             .SetLogHandler((_, _) => { })
             .SetErrorHandler((_, _) => { })
             .Build();
-        var partitions = ReadPartitions(consumer, options, timeout);
+        var partitions = ReadPartitions(consumer, options, Left());
 
         // With another auto.offset.reset the group did not have to begin where the log does.
         var isFromStart = settings.AutoOffsetReset == AutoOffsetReset.Earliest;
         var positions = new List<CommittedPosition>(partitions.Count);
-        foreach (var committed in CommittedMetadata.Read(consumer, partitions, timeout))
+        foreach (var committed in CommittedMetadata.Read(consumer, partitions, Left()))
         {
             var partition = new TopicPartition(committed.Partition.Topic, committed.Partition.Partition);
             positions.Add(new CommittedPosition(
                 committed.Partition,
                 committed.Offset >= 0 ? committed.Offset : null,
                 PlannedTo(committed.Metadata),
-                isFromStart ? consumer.QueryWatermarkOffsets(partition, timeout).Low.Value : null));
+                isFromStart ? consumer.QueryWatermarkOffsets(partition, Left()).Low.Value : null));
         }
 
         return positions;

@@ -55,7 +55,7 @@ public sealed class ReloadTests(ClickHouseServer server) : IClassFixture<ClickHo
         await run.Process.LineAsync("Reload refused (the file has changed), the configuration before stays in force");
         Assert.Contains("memory.limit is 1MB", run.Process.ErrorText, StringComparison.Ordinal);
         Assert.Equal(0, await run.MetricAsync("weir_config_is_current"));
-        Assert.Equal(1, await run.MetricAsync("weir_config_reloads_total", "result=\"refused\""));
+        Assert.True(await run.MetricAsync("weir_config_reloads_total", "result=\"refused\"") >= 1); // Twice, where half a file is seen first.
         var (refused, _, said) = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "reload", "--url", $"http://127.0.0.1:{port}/");
         Assert.Equal(2, refused);
         Assert.Contains("refused, and nothing has changed", said, StringComparison.Ordinal);

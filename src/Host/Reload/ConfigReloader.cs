@@ -108,15 +108,19 @@ internal sealed class ConfigReloader : IMetricSource, IDisposable
         try
         {
             var report = await ReloadCoreAsync(cancel);
+            if (!report.IsRefused)
+            {
+                Volatile.Write(ref _restartCount, report.NeedRestart.Count);
+            }
+
             _ = report.IsRefused ? Interlocked.Increment(ref _refusedCount) : Interlocked.Increment(ref _appliedCount);
-            Volatile.Write(ref _isCurrent, !report.IsRefused);
+            Volatile.Write(ref _isCurrent, !report.IsRefused); // The last of them: who sees it sees the others.
             if (report.IsRefused)
             {
                 WeirLog.ReloadRefused(_logger, cause, string.Join("; ", report.Problems));
             }
             else
             {
-                Volatile.Write(ref _restartCount, report.NeedRestart.Count);
                 WeirLog.Reloaded(_logger, cause, report.ToString());
             }
 
