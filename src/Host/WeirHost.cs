@@ -70,7 +70,7 @@ internal sealed class WeirHost : IAsyncDisposable
         _rows = new RowPools(Schema, Budget, options.MemoryLimitBytes / FreeSlabsShare);
         _chunks = new ChunkPool(Schema, Budget);
 
-        Sink = BlockSinks.Create(options.Writer, time);
+        Sink = BlockSinks.Create(options.Writer, time, logs.CreateLogger("weir.writer"));
         _builder = new BlockBuilder(Schema, options.Writer, Budget);
         _cuts = new StageQueue<Cut>(BlockWriter.QueueName, 0, FullPolicy.Block, CutQueueRecords, recordsPerChunk: RecordChunk.RecordsMax);
         _writer = new BlockWriter(

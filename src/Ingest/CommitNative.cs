@@ -29,20 +29,44 @@ internal interface ICommitChannel
 /// librdkafka copies the list that it is given, so each is freed here. It answers every commit in the end: one that its
 /// coordinator cannot be found for, after <c>session.timeout.ms</c>. The source's thread.
 /// </remarks>
-internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel, IDisposable
+/// <param name="client">The member of the group.</param>
+/// <param name="isClassic">False where <c>group.protocol</c> is <c>consumer</c>.</param>
+internal sealed unsafe partial class CommitNative(nint client, bool isClassic = true) : ICommitChannel, IDisposable
 {
     private const string LibraryName = "librdkafka"; // Found by KafkaNative's resolver.
     private const int OffsetCommitEvent = 0x20; // RD_KAFKA_EVENT_OFFSET_COMMIT
 
     private readonly nint _answers = KafkaNative.QueueNew(client);
+    private GroupMembership? _known;
+
+    /// <summary>The group has spoken: partitions are held as the present member from now on.</summary>
+    /// <returns>
+    /// False when the group has gone on without this process since the last time: what it held then may have had another owner.
+    /// </returns>
+    public bool Renew()
+    {
+        var (earlier, current) = (_known, Membership());
+        _known = current;
+        return earlier is not { } known || current.Continues(known);
+    }
+
+    /// <summary>Takes note of generations between two words of the group, in which this process had its part.</summary>
+    public void Follow()
+    {
+        if (_known is { } known && Membership() is var current && current.Continues(known))
+        {
+            _known = current;
+        }
+    }
 
     /// <inheritdoc/>
     public ErrorCode Send(IReadOnlyList<CommittedOffset> commits)
     {
-        if (!IsMember())
+        var current = Membership();
+        if (!current.IsMember || (_known is { } known && !current.Continues(known)))
         {
-            // Kafka takes a commit of nobody once the group is empty. So a process that the group has put out, and that outlives the
-            // members who took its partitions over, would turn their commits back.
+            // Kafka takes a commit of nobody once the group is empty, and one of a member that was put out and has joined again,
+            // whichever partition it is about: either would turn the commits of those who took the partitions over back.
             return ErrorCode.UnknownMemberId;
         }
 
@@ -100,21 +124,21 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
     /// <summary>Frees the queue of answers, before the client.</summary>
     public void Dispose() => KafkaNative.QueueDestroy(_answers);
 
-    private bool IsMember()
+    private GroupMembership Membership()
     {
-        var membership = GroupMetadata(client);
-        if (membership == 0)
+        var metadata = GroupMetadata(client);
+        if (metadata == 0)
         {
-            return false;
+            return new GroupMembership("", GroupMembership.NoGeneration, isClassic);
         }
 
         try
         {
-            return GenerationId(membership) >= 0;
+            return new GroupMembership(Marshal.PtrToStringUTF8(MemberId(metadata)) ?? "", GenerationId(metadata), isClassic);
         }
         finally
         {
-            GroupMetadataDestroy(membership);
+            GroupMetadataDestroy(metadata);
         }
     }
 
@@ -133,10 +157,13 @@ internal sealed unsafe partial class CommitNative(nint client) : ICommitChannel,
     private static partial nint GroupMetadata(nint client);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_consumer_group_metadata_generation_id")]
-    private static partial int GenerationId(nint membership);
+    private static partial int GenerationId(nint metadata);
+
+    [LibraryImport(LibraryName, EntryPoint = "rd_kafka_consumer_group_metadata_member_id")]
+    private static partial nint MemberId(nint metadata);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_consumer_group_metadata_destroy")]
-    private static partial void GroupMetadataDestroy(nint membership);
+    private static partial void GroupMetadataDestroy(nint metadata);
 
     [LibraryImport(LibraryName, EntryPoint = "rd_kafka_mem_malloc")]
     private static partial nint MemoryAlloc(nint client, nuint byteCount);

@@ -43,7 +43,7 @@ internal static class ConsumerSettings
             ["statistics.interval.ms"] = "1000", // For the diagnosis; it is made and read off the data path.
             ["socket.nagle.disable"] = "true",
         };
-        if (options.KafkaProperties.GetValueOrDefault("group.protocol") != "consumer")
+        if (IsClassic(options))
         {
             properties["partition.assignment.strategy"] = "cooperative-sticky"; // With the new protocol the broker decides.
         }
@@ -60,6 +60,9 @@ internal static class ConsumerSettings
         properties["enable.partition.eof"] = "true";
         return new ConsumerConfig(properties);
     }
+
+    /// <summary>False where the broker assigns the partitions: <c>group.protocol=consumer</c>.</summary>
+    public static bool IsClassic(IngestOptions options) => options.KafkaProperties.GetValueOrDefault("group.protocol") != "consumer";
 
     /// <summary>Where a partition without a commit begins: the end of its log with <c>auto.offset.reset=latest</c>, its beginning otherwise.</summary>
     public static Offset FirstOffset(IngestOptions options) =>

@@ -162,6 +162,24 @@ public sealed partial class KafkaSource
     }
 
     /// <summary>
+    /// The group has spoken. Where it has been formed without this process since its last word, others were owners of what is held:
+    /// it is given up, and begun again when they have had the time to let it go.
+    /// </summary>
+    private void RenewMembership()
+    {
+        if (_commits.Renew() || _states.Count == 0)
+        {
+            return;
+        }
+
+        var states = _states.Values.ToList();
+        WeirLog.GroupWentOn(_logger, states.Count, Names(states));
+        states.ForEach(Abandon);
+        PublishAssigned();
+        _restartAt = Now + _options.RevokeTimeout + _restartDelay;
+    }
+
+    /// <summary>
     /// A member that was refused can stay or become the owner without being told so, when its refusal met a rebalance under way.
     /// Its partitions are then begun again as if they had just been assigned, from what is committed now.
     /// </summary>

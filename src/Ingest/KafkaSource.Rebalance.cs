@@ -13,6 +13,7 @@ public sealed partial class KafkaSource
     private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
     {
         _rebalanceCount++;
+        RenewMembership();
         var starts = ReadStarts(partitions);
         if (starts is null)
         {
@@ -60,6 +61,7 @@ public sealed partial class KafkaSource
     private void OnRevoked(List<TopicPartitionOffset> partitions)
     {
         _rebalanceCount++;
+        RenewMembership();
         var leaving = Find(partitions);
         Resume();
         Drain(leaving, _options.RevokeTimeout);
@@ -73,6 +75,7 @@ public sealed partial class KafkaSource
     private void OnLost(List<TopicPartitionOffset> partitions)
     {
         _rebalanceCount++;
+        _ = _commits.Renew();
         var lost = Find(partitions);
         foreach (var state in lost)
         {

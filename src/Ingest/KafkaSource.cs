@@ -146,7 +146,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             .Build();
         var client = KafkaNative.HandleOf(_consumer);
         var topics = _options.Topics.Select(topic => topic.Name).ToArray();
-        _commits = new CommitNative(client);
+        _commits = new CommitNative(client, ConsumerSettings.IsClassic(_options));
         _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(
             client, topics, IngestWorker.MessagesPerStepMax, _options.Topics.Select(topic => topic.Format == Rekeyer.Format)))];
         _workers = [.. _queues.Select((queue, index) => new IngestWorker(index, _context, queue))];
@@ -292,6 +292,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             while (!_stopRequested.IsSet)
             {
                 Poll();
+                _commits.Follow();
                 ServeCuts(isHurried: false, TimeSpan.Zero);
                 HoldBackForReplays();
                 RestartRefused();

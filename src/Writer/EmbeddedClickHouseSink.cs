@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.Extensions.Logging;
 
 namespace Weir.Writer;
 
@@ -30,6 +31,7 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
 
     private readonly WriterOptions _options;
     private readonly string _path;
+    private readonly ILogger? _logger;
     private readonly SemaphoreSlim _readGate = new(1, 1);
     private readonly SemaphoreSlim _openGate = new(1, 1);
     private ChdbConnection? _writer;
@@ -37,9 +39,12 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
     private ServerFeatures? _features;
 
     /// <summary>Prepares; nothing is opened before <see cref="ConnectAsync"/>.</summary>
-    public EmbeddedClickHouseSink(WriterOptions options)
+    /// <param name="options">The directory.</param>
+    /// <param name="logger">Told what had to be set aside; null for nobody.</param>
+    public EmbeddedClickHouseSink(WriterOptions options, ILogger? logger = null)
     {
         _options = options;
+        _logger = logger;
         _path = Path.GetFullPath(options.EmbeddedPath ?? throw new ArgumentException("An embedded sink needs a path.", nameof(options)));
         Description = $"embedded ClickHouse in {options.EmbeddedPath}";
     }
@@ -156,6 +161,11 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         {
             throw new SinkUnusableException(
                 $"clickhouse.embedded: the directory {_options.EmbeddedPath} cannot be made: {error.Message}", error);
+        }
+
+        if (FindHolder() is null)
+        {
+            EmptyDefinitions.Mend(_path, _logger);
         }
 
         string[] store =

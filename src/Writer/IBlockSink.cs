@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using System.Text;
 
 namespace Weir.Writer;
@@ -64,10 +65,13 @@ public interface IBlockSink : IAsyncDisposable
 public static class BlockSinks
 {
     /// <summary>The sink that the options name. Inert until <see cref="IBlockSink.ConnectAsync"/>.</summary>
-    public static IBlockSink Create(WriterOptions options, TimeProvider time) =>
+    /// <param name="options">Which server or directory.</param>
+    /// <param name="time">For time-outs.</param>
+    /// <param name="logger">Told what an embedded store had to set aside; null for nobody.</param>
+    public static IBlockSink Create(WriterOptions options, TimeProvider time, ILogger? logger = null) =>
         options.EmbeddedPath is null
             ? new ClickHouseHttpSink(options, time, resolver: null, Random.Shared.Next(int.MaxValue)) // Processes begin with different replicas.
-            : new EmbeddedClickHouseSink(options);
+            : new EmbeddedClickHouseSink(options, logger);
 
     /// <summary>The result of a query as text.</summary>
     /// <inheritdoc cref="IBlockSink.QueryAsync"/>

@@ -137,6 +137,52 @@ public sealed class PlanTests
         Assert.Empty(harness.Faults);
     }
 
+    /// <summary>
+    /// librdkafka does not tell a process that it was put out while it is still letting other partitions go. It joins again, and claims
+    /// what it had kept; the group takes its commits, though others have read on there.
+    /// </summary>
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public void What_was_held_while_the_group_went_on_without_this_process_is_given_up_and_begun_again()
+    {
+        using var broker = KafkaBroker.Start();
+        var time = new JumpingTimeProvider();
+        var revokeTimeout = TimeSpan.FromMinutes(4);
+        using var late = new SourceHarness(
+            broker, options => options with { RevokeTimeout = revokeTimeout }, time: time) { StoresAtOnce = false }.Start();
+        Produce(broker, 40);
+        Eventually.True(() => late.HeldCuts.Sum(cut => cut.ReadCount) == 400, "planned cuts, not stored");
+
+        using var second = new SourceHarness(broker).Start();
+        Eventually.True(() => late.Source.Snapshot().RebalanceCount >= 2, "the first process lets partitions go, and waits for its cuts");
+        using var third = new SourceHarness(broker).Start();
+        Eventually.True(() => second.Source.AssignedCount + third.Source.AssignedCount == Partitions, "the others own everything");
+        ProduceAndStore(800);
+        ProduceAndStore(1_200);
+
+        time.Jump(revokeTimeout);
+        Eventually.True(() => late.Log.Count(2025) == 1, "the first process hears that the group went on");
+        late.StoresAtOnce = true;
+        late.StoreHeld();
+        Produce(broker, 40);
+        time.Jump(revokeTimeout * 2);
+        Eventually.True(() => StoredCuts().Sum(cut => cut.ReadCount) == 1_600, () => $"everything: {StoredCuts().Sum(cut => cut.ReadCount)} records");
+
+        AssertTiles(StoredCuts(), Partitions, to: 40);
+        Assert.Empty(late.Faults.Concat(second.Faults).Concat(third.Faults));
+
+        void ProduceAndStore(int recordCount)
+        {
+            Produce(broker, 40);
+            Eventually.True(
+                () => second.StoredCuts.Concat(third.StoredCuts).DistinctBy(NameOf).Sum(cut => cut.ReadCount) == recordCount,
+                $"{recordCount} records stored by the others");
+        }
+
+        // The same name is the same block, whoever has sent it.
+        List<Cut> StoredCuts() =>
+            [.. late.StoredCuts.Concat(second.StoredCuts).Concat(third.StoredCuts).DistinctBy(NameOf).OrderBy(cut => cut.FromOffset)];
+    }
+
     [RealPartFact(RealPart.LocalRdkafka)]
     public void A_process_that_is_in_no_group_commits_nothing()
     {

@@ -54,6 +54,41 @@ public sealed class EmbeddedClickHouseSinkTests : IDisposable
         Assert.Equal("2000\n", await again.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default));
     }
 
+    /// <summary>What a kill leaves where the disk is full: the engine alone does not start with it.</summary>
+    [RealPartTheory(RealPart.EmbeddedClickHouse)]
+    [InlineData("metadata", "weir.sql", 4012, "2000\n")]
+    [InlineData("store", "service_1m.sql", 4011, "1000\n")]
+    public async Task An_empty_definition_is_mended_and_told(string under, string name, int message, string sumOfService)
+    {
+        var options = NewOptions();
+        await using (var sink = await OpenAsync(options))
+        {
+            await InsertAsync(sink, 0);
+        }
+
+        var file = Directory.EnumerateFiles(Path.Combine(options.EmbeddedPath!, under), name, SearchOption.AllDirectories).First();
+        await File.WriteAllTextAsync(file, "");
+        var log = new RecordingLogger();
+        await using (var sink = new EmbeddedClickHouseSink(options, log))
+        {
+            await (await SchemaPlan.ReadAsync(sink, _schema, options, await sink.ConnectAsync(default), default)).EnsureAsync(sink, default);
+            await InsertAsync(sink, 5000);
+            Assert.Equal("2000\n", await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default)); // The others stay.
+            Assert.Equal(sumOfService, await sink.QueryTextAsync("SELECT sum(records) FROM service_1m", "TSV", default));
+        }
+
+        Assert.Contains(file, Assert.Single(log.Messages, line => line.Id == message).Text, StringComparison.Ordinal);
+        await using var again = await OpenAsync(options);
+
+        static async Task InsertAsync(EmbeddedClickHouseSink sink, long fromOffset)
+        {
+            foreach (var view in _schema.Views)
+            {
+                Assert.Equal(InsertReply.Stored, await sink.InsertAsync(TestBlocks.Make(view, 1000, fromOffset: fromOffset), default));
+            }
+        }
+    }
+
     [RealPartFact(RealPart.EmbeddedClickHouse)]
     public async Task The_schema_is_idempotent_and_follows_the_retention()
     {

@@ -104,6 +104,14 @@ public static partial class WeirLog
     [LoggerMessage(2023, LogLevel.Warning, "{Topic}/{Partition}: whether offsets {FromOffset} to {ToOffset} are stored could not be found out: {Reason}")]
     public static partial void LedgerNotAsked(ILogger logger, string topic, int partition, long fromOffset, long toOffset, string reason);
 
+    /// <summary>Others may have owned what this process holds.</summary>
+    [LoggerMessage(
+        2025,
+        LogLevel.Warning,
+        "{Count} partitions given up: the group was formed without this process meanwhile (session.timeout.ms, max.poll.interval.ms), so "
+        + "others may have read them. They are read again from what is committed then: {Partitions}")]
+    public static partial void GroupWentOn(ILogger logger, int count, string partitions);
+
     /// <summary>A commit is not answered while its partitions leave.</summary>
     [LoggerMessage(2024, LogLevel.Warning, "A commit was not answered within {Timeout} and its partitions leave; should the broker accept it late, their next owner reads some messages again")]
     public static partial void CommitUnanswered(ILogger logger, TimeSpan timeout);

@@ -66,4 +66,19 @@ public static partial class WeirLog
         "Block {Block} is sent again {Elapsed} after its first attempt, of which an answer was lost; ClickHouse is relied on to remember it "
         + "for {Window}, so it may count twice: compare its range with 'weir audit'")]
     public static partial void WriterBlockUnsure(ILogger logger, string block, TimeSpan elapsed, TimeSpan window);
+
+    /// <summary>The embedded engine was interrupted while it created something.</summary>
+    [LoggerMessage(
+        4011,
+        LogLevel.Warning,
+        "The definition {File} is empty: its creation was interrupted, or the disk was full. It is in {Aside} now, and what it names is created "
+        + "again; if that had rows, 'weir audit' tells them as missing")]
+    public static partial void WriterDefinitionEmpty(ILogger logger, string file, string aside);
+
+    /// <summary>The embedded engine was interrupted while it wrote the definition of a database.</summary>
+    [LoggerMessage(
+        4012,
+        LogLevel.Warning,
+        "The definition {File} of a database was empty: its writing was interrupted, or the disk was full. It is written again; nothing is lost")]
+    public static partial void WriterDefinitionRestored(ILogger logger, string file);
 }
