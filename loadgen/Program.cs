@@ -11,5 +11,7 @@ var root = new RootCommand(
     CompareCommand.Create(),
     SoakCommand.Create(),
 };
-// After Ctrl-C the broker gets time to acknowledge what is in flight, and then the totals are printed.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(40) });
+using var stop = new StopSignals();
+
+// Not the parser's own handling of signals: it gives a command a bounded time for its end, and a soak may take minutes to store all.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, stop.Token);

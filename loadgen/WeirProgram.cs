@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -13,6 +14,7 @@ public sealed partial class WeirProgram : IDisposable
     private const int SignalKill = 9;
     private const int SignalTerminate = 15;
     private static readonly TimeSpan _exitTimeout = TimeSpan.FromSeconds(90);
+    private static readonly ConcurrentDictionary<WeirProgram, bool> _running = [];
 
     private readonly Process _process;
     private readonly StringBuilder _errors = new();
@@ -22,6 +24,7 @@ public sealed partial class WeirProgram : IDisposable
     private WeirProgram(Process process)
     {
         _process = process;
+        _running[this] = true;
         _outputRead = process.StandardOutput.ReadToEndAsync();
         _errorRead = ReadErrorsAsync();
     }
@@ -139,9 +142,25 @@ public sealed partial class WeirProgram : IDisposable
             string>? environment = null)
     {
         using var weir = Start(program, arguments, environment);
-        await weir._process.WaitForExitAsync(cancellation);
-        await weir._errorRead;
-        return (weir._process.ExitCode, await weir._outputRead, weir.Errors);
+        return await weir.EndAsync(cancellation);
+    }
+
+    /// <summary>Ends all that were started and not disposed of: for a program that must end at once.</summary>
+    public static void KillAll()
+    {
+        foreach (var program in _running.Keys)
+        {
+            program.Signal(SignalKill);
+        }
+    }
+
+    /// <summary>Waits for its end.</summary>
+    /// <returns>Exit code, stdout and stderr.</returns>
+    public async Task<(int Code, string Output, string Errors)> EndAsync(CancellationToken cancellation)
+    {
+        await _process.WaitForExitAsync(cancellation);
+        await _errorRead;
+        return (_process.ExitCode, await _outputRead, Errors);
     }
 
     /// <summary>Asks it to stop and waits for its end.</summary>
@@ -200,6 +219,7 @@ public sealed partial class WeirProgram : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _running.TryRemove(this, out _);
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);

@@ -12,7 +12,11 @@ internal static class CaptureFileCommands
         var file = new Argument<string>("file") { Description = "the capture" };
         var verify = CommandOptions.Of("--verify", "read every segment and check it", false);
         var json = CommandOptions.Json();
-        var command = new Command("info", "Shows what is in a capture. Exit 1 when something in it is damaged.") { file, verify, json };
+        var command = new Command("info", """
+            Shows what is in a capture. Exit 1 when something in it is damaged. Examples:
+              weir-loadgen capture info flows.weircap
+              weir-loadgen capture info flows.weircap --verify --json
+            """) { file, verify, json };
         command.SetAction(arguments => CommandOptions.GuardAsync(() => Task.FromResult(ShowInfo(
             arguments.GetValue(file)!, arguments.GetValue(verify), arguments.GetValue(json)))));
         return command;
@@ -28,7 +32,11 @@ internal static class CaptureFileCommands
         var partitions = CommandOptions.Of<string>("--partitions", "these partitions only, such as 0,2,5");
         var messages = CommandOptions.Of<long?>("--messages", "at most so many messages of each partition");
         var json = CommandOptions.Json();
-        var command = new Command("cut", "Copies a part of a capture into a new one. Damaged segments are reported and left out.")
+        var command = new Command("cut", """
+            Copies a part of a capture into a new one. Damaged segments are reported and left out. Examples:
+              weir-loadgen capture cut flows.weircap five-minutes.weircap --from 2026-01-31T12:00:00Z --to 2026-01-31T12:05:00Z
+              weir-loadgen capture cut flows.weircap small.weircap --partitions 0,1 --messages 10000
+            """)
         {
             source, target, from, to, partitions, messages, json,
         };

@@ -37,15 +37,35 @@ internal static class CaptureReplayCommand
     private static readonly Option<double> _linger =
         CommandOptions.Of("--linger", "how long the client waits for more of a batch, ms", 5.0);
     private static readonly Option<string[]> _properties = CommandOptions.Properties();
+    private static readonly Option<string[]> _fromProperties = new("--from-property")
+    {
+        Description = "with --from-topic: a property of librdkafka for those brokers; may be given several times",
+        HelpName = "NAME=VALUE",
+        DefaultValueFactory = _ => [],
+    };
+
+    private static readonly Option[] _all =
+    [
+        _fromBootstrap, _fromTopic, _from, _fromProperties, _untilEnd, _format, _speed, _messageRate, _mbRate, _loop, _scale, _partitions,
+        _count, _control, _codec, _linger, _properties,
+    ];
 
     /// <summary>Adds the options.</summary>
     public static void AddOptions(Command command)
     {
-        foreach (var option in (
-            Option[])[_fromBootstrap, _fromTopic, _from, _untilEnd, _format, _speed, _messageRate, _mbRate, _loop, _scale, _partitions,
-                _count, _control, _codec, _linger, _properties])
+        foreach (var option in _all)
         {
             command.Add(option);
+        }
+    }
+
+    /// <summary>Says which options mean nothing for pmacct records, so that none is passed over in silence.</summary>
+    /// <exception cref="ArgumentException">One of them was given.</exception>
+    public static void RefuseAll(ParseResult arguments)
+    {
+        if (_all.FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } given)
+        {
+            throw new ArgumentException($"{given.Name} is for captures and topics; a file of pmacct records has no such option.");
         }
     }
 
@@ -106,6 +126,7 @@ internal static class CaptureReplayCommand
         {
             Bootstrap = bootstrap,
             Topics = [topic],
+            Properties = arguments.GetValue(_fromProperties)!,
             Start = from switch { "beginning" => StartAt.Beginning, "end" => StartAt.End, _ => StartAt.Time },
             Time = from is "beginning" or "end" ? default : CommandOptions.Time("--from", from),
         });

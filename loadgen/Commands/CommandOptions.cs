@@ -10,7 +10,9 @@ namespace Weir.Loadgen.Commands;
 /// <summary>Options, values and output that the commands share.</summary>
 internal static class CommandOptions
 {
-    private const int ExitStopped = 130; // What a shell says of a program that Ctrl-C ended.
+    /// <summary>What a shell says of a program that Ctrl-C ended.</summary>
+    public const int ExitStopped = 130;
+
     private static readonly TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>An option with a default.</summary>

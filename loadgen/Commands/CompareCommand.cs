@@ -188,6 +188,18 @@ internal static class CompareCommand
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("largest_differences");
+        foreach (var difference in result.Differences.Take(DifferencesShown))
+        {
+            json.WriteStartObject();
+            json.WriteString("view", difference.View);
+            json.WriteString("key", difference.Key);
+            json.WriteString("a", difference.A);
+            json.WriteString("b", difference.B);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteStartArray("pipelines");
         foreach (var bill in result.Bills)
         {

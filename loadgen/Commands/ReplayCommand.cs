@@ -78,6 +78,7 @@ internal static class ReplayCommand
                 arguments, file, target, positions is null ? null : positions.ReadAsync, shared, cancellation);
         }
 
+        CaptureReplayCommand.RefuseAll(arguments);
         var replayer = new FlowReplayer(ReadOptions(arguments), TimeProvider.System, positions is null ? null : positions.ReadAsync);
         Task<ReplayTotals> run = replayer.RunAsync(cancellation);
         await ShowProgressAsync(replayer, run);

@@ -12,12 +12,16 @@ internal static class SoakCommand
 {
     private const string Topic = "flows";
     private const string Description = """
-        Makes records for hours, lets a weir store them while faults happen (weir killed, stopped, frozen; broker frozen), and proves the end.
+        Makes records for hours, lets a weir store them while faults happen, and proves the end. Faults: weir is killed, stopped, frozen; the
+        broker is frozen; with --clickhouse a proxy answers with errors, cuts connections, answers late, and, where weir promises exactly
+        once, loses answers; and any command of your own (--fault), such as one that kills the server and starts it again.
 
-        At the end every view must hold exactly what the generator made, and weir audit must find nothing. Exit 0 when that is so. Examples:
+        At the end every view must hold exactly what the generator made, and weir audit must find nothing. Exit 0 when that is so, or
+        when weir promised no more than at least once and nothing was lost. Examples:
           weir-loadgen soak --for 8h --rate 50000 --report soak.html
           weir-loadgen soak --for 10m --fault-every 20s --seed 7 --format goflow2
-          weir-loadgen soak --for 1h -c weir.yaml --clickhouse http://127.0.0.1:8123
+          weir-loadgen soak --for 1h -c weir.yaml --clickhouse http://127.0.0.1:8123 \
+            --fault "ClickHouse killed=systemctl kill -s KILL clickhouse-server; systemctl start clickhouse-server"
         """;
 
     private static readonly Option<string> _for = CommandOptions.Of("--for", "how long records are made", "1h");
@@ -34,6 +38,13 @@ internal static class SoakCommand
     private static readonly Option<string?> _clickHouse =
         CommandOptions.Of<string>(
             "--clickhouse", "address of a ClickHouse server, database weir_loadgen_soak (default: an embedded store)");
+    private static readonly Option<string[]> _faults = new("--fault")
+    {
+        Description = "a fault of your own: a name, and a command of the shell that ends with 0 when it is over; may be given several times",
+        HelpName = "NAME=COMMAND",
+        DefaultValueFactory = _ => [],
+    };
+
     private static readonly Option<string?> _weir =
         CommandOptions.Of<string>("--weir", "the weir program (default: the one beside this program)");
     private static readonly Option<string?> _report = CommandOptions.Of<string>("--report", "write a report: .md or .html");
@@ -44,7 +55,7 @@ internal static class SoakCommand
     {
         var command = new Command("soak", Description)
         {
-            _for, _rate, _shape, _format, _series, _partitions, _seed, _faultEvery, _config, _clickHouse, _weir, _report, _json,
+            _for, _rate, _shape, _format, _series, _partitions, _seed, _faultEvery, _config, _clickHouse, _faults, _weir, _report, _json,
         };
         command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -61,11 +72,12 @@ internal static class SoakCommand
                 await WeirProgram.StartBrokerAsync(program, directory.FullName, [$"{Topic}:{partitions}"], cancellation);
             using (broker)
             {
+                await using var proxy = arguments.GetValue(_clickHouse) is { } server ? new FaultProxy(new Uri(server)) : null;
                 using var weir = new WeirPipeline(new PipelineOptions
                 {
                     Name = "soak", Program = program, ConfigFile = arguments.GetValue(_config), Directory =
                         Path.Combine(directory.FullName, "weir"),
-                    ClickHouseUrl = arguments.GetValue(_clickHouse), Bootstrap = bootstrap, Topic = Topic, Format =
+                    ClickHouseUrl = proxy?.Url.ToString(), Bootstrap = bootstrap, Topic = Topic, Format =
                         arguments.GetValue(_format)!,
                 });
                 using var producer =
@@ -78,11 +90,12 @@ internal static class SoakCommand
                     LateShare = 0.0005, FutureShare = 0.0005, MalformedShare = 0.001, OutOfOrderShare = 0.02, SkewedAgentShare = 0.1,
                     Rate = RateShape.Parse(arguments.GetValue(_shape)!, arguments.GetValue(_rate)),
                 });
-                var run = new SoakRun(weir, broker, producer, generator, new SoakOptions
+                var run = new SoakRun(weir, broker, producer, generator, proxy, new SoakOptions
                 {
                     Duration = CommandOptions.Duration("--for", arguments.GetValue(_for)!),
                     FaultEvery = CommandOptions.Duration("--fault-every", arguments.GetValue(_faultEvery)!),
                     Seed = arguments.GetValue(_seed),
+                    Commands = [.. arguments.GetValue(_faults)!.Select(ReadFault)],
                 }) { Say = Console.Error.WriteLine };
                 var result = await run.RunAsync(cancellation);
                 Console.Out.WriteLine(arguments.GetValue(_json) ? ToJson(result) : ReportOf(result).ToMarkdown());
@@ -91,7 +104,7 @@ internal static class SoakCommand
                     ReportOf(result).Write(path);
                 }
 
-                return result.IsExact ? 0 : 1;
+                return result.IsAsPromised ? 0 : 1;
             }
         }
         finally
@@ -100,11 +113,19 @@ internal static class SoakCommand
         }
     }
 
+    private static (string Name, string Command) ReadFault(string text) =>
+        text.IndexOf('=', StringComparison.Ordinal) is > 0 and var equals && equals < text.Length - 1
+            ? (text[..equals], text[(equals + 1)..])
+            : throw new ArgumentException($"--fault is '{text}'; allowed: a name, =, and a command");
+
     private static Report ReportOf(SoakResult result)
     {
         var report = new Report("Soak");
         report.Text(CommandOptions.Text(
             $"{result.Totals.RecordCount:N0} records in {(result.Samples.Count > 0 ? result.Samples[^1].At : 0):0} s, {result.Faults.Count} faults. {Verdict(result)}"));
+        report.Text(result.IsExactlyOnce
+            ? "weir promised that a block that is sent again is stored once."
+            : "weir promised at least once: where an answer is lost, by a killed server for instance, a block may count twice.");
         report.Heading("Views against what was made");
         report.Table([
             (string[])["view", "records made", "records stored", "all meters"],
@@ -118,7 +139,7 @@ internal static class SoakCommand
             result.Samples.Skip(1), (one, two) => (two.At, (two.SentRecords - one.SentRecords) / Math.Max(two.At - one.At, 1e-3))).ToList();
         report.Heading("While it ran");
         report.Plot("Records sent a second, over seconds; red lines are faults", [new PlotLine("records/s", rates)], marks);
-        report.Plot("Freshness, s", [new PlotLine("freshness", Points(result, sample => sample.Freshness))], marks);
+        report.Plot("Freshness, s; below 0 where agents' clocks are ahead", [new PlotLine("freshness", Points(result, sample => sample.Freshness))], marks);
         report.Plot("Lag, messages", [new PlotLine("lag", Points(result, sample => sample.LagMessages))], marks);
         report.Plot("Memory of weir, MiB", [new PlotLine("resident", Points(result, sample => sample.ResidentBytes / 1048576.0))], marks);
         report.Heading("Faults");
@@ -132,6 +153,7 @@ internal static class SoakCommand
     private static string Verdict(SoakResult result) => result switch
     {
         { IsExact: true } => "Every view holds exactly what was made, and the audit finds nothing.",
+        { IsAsPromised: true } => "Nothing was lost, and something counts twice: that is what at least once means.",
         { Problem: { } problem } => $"The end was not reached: {problem}.",
         _ => CommandOptions.Text(
             $"NOT exact: {result.Views.Count(view => !view.IsEqual)} views differ, weir audit ended with {result.AuditCode}."),
@@ -143,6 +165,8 @@ internal static class SoakCommand
     private static string ToJson(SoakResult result) => CommandOptions.ToJson(json =>
     {
         json.WriteBoolean("exact", result.IsExact);
+        json.WriteBoolean("as_promised", result.IsAsPromised);
+        json.WriteBoolean("exactly_once", result.IsExactlyOnce);
         json.WriteString("problem", result.Problem);
         json.WriteNumber("records", result.Totals.RecordCount);
         json.WriteNumber("faults", result.Faults.Count);

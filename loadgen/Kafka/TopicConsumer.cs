@@ -175,7 +175,7 @@ public sealed class TopicConsumer : IDisposable
             {
                 StartAt.Beginning => range.Low.Value,
                 StartAt.End => range.High.Value,
-                StartAt.Time => times[partition] is { IsSpecial: false } found ? found.Value : range.High.Value,
+                StartAt.Time => times[partition] is { IsSpecial: false } found ? found.Value : FindTime(partition, range),
                 _ => _options.Offset,
             };
             if (_options.Resume.TryGetValue((partition.Topic, partition.Partition.Value), out var resume))
@@ -198,5 +198,37 @@ public sealed class TopicConsumer : IDisposable
         }
 
         return starts;
+    }
+
+    /// <summary>
+    /// The broker says that no message is of the time or later. That is true, or it cannot look messages up by time, as <c>weir broker</c>:
+    /// the last message tells which, and then the first one is found by halving, which takes times that rise with the offsets.
+    /// </summary>
+    private long FindTime(TopicPartition partition, WatermarkOffsets range)
+    {
+        var (low, high) = (range.Low.Value, range.High.Value);
+        var next = high - 1; // The last one is asked first.
+        while (low < high)
+        {
+            if (IsBeforeTime(partition, next))
+            {
+                low = next + 1;
+            }
+            else
+            {
+                high = next;
+            }
+
+            next = low + ((high - low) / 2);
+        }
+
+        return low;
+    }
+
+    private bool IsBeforeTime(TopicPartition partition, long offset)
+    {
+        _consumer.Assign(new TopicPartitionOffset(partition, offset));
+        return _consumer.Consume(_timeout) is not { Message.Timestamp: var time }
+            || time.UnixTimestampMs < _options.Time.ToUnixTimeMilliseconds();
     }
 }

@@ -79,6 +79,34 @@ public sealed class ReplayControl : IDisposable
         }
     }
 
+    /// <summary>Obeys a key; keys that mean nothing do nothing.</summary>
+    public void Press(char key)
+    {
+        switch (key)
+        {
+            case ' ':
+                _clock.SetPaused(!_clock.IsPaused);
+                break;
+            case '+':
+                _clock.SetSpeed(_clock.Speed * 2);
+                break;
+            case '-':
+                _clock.SetSpeed(double.IsPositiveInfinity(_clock.Speed) ? 1 : _clock.Speed / 2);
+                break;
+            case 'm':
+                _clock.SetSpeed(ReplayClock.SpeedMax);
+                break;
+            case '1':
+                _clock.SetSpeed(1);
+                break;
+            case 'q':
+                _stop.Cancel();
+                break;
+            default:
+                break; // Other keys mean nothing.
+        }
+    }
+
     /// <summary>Reads a speed: a number above 0, or max.</summary>
     public static bool TryReadSpeed(string text, out double speed)
     {
@@ -120,33 +148,6 @@ public sealed class ReplayControl : IDisposable
         catch (IOException)
         {
             // It is being written: it is there at the next look.
-        }
-    }
-
-    private void Press(char key)
-    {
-        switch (key)
-        {
-            case ' ':
-                _clock.SetPaused(!_clock.IsPaused);
-                break;
-            case '+':
-                _clock.SetSpeed(_clock.Speed * 2);
-                break;
-            case '-':
-                _clock.SetSpeed(double.IsPositiveInfinity(_clock.Speed) ? 1 : _clock.Speed / 2);
-                break;
-            case 'm':
-                _clock.SetSpeed(ReplayClock.SpeedMax);
-                break;
-            case '1':
-                _clock.SetSpeed(1);
-                break;
-            case 'q':
-                _stop.Cancel();
-                break;
-            default:
-                break; // Other keys mean nothing.
         }
     }
 }

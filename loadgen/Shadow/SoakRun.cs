@@ -16,6 +16,9 @@ public sealed record SoakOptions
     /// <summary>Seed of the faults.</summary>
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>Faults of the user's own, beside those that a soak knows: a name and a command of the shell.</summary>
+    public IReadOnlyList<(string Name, string Command)> Commands { get; init; } = [];
+
     /// <summary>How long the end may take: everything stored and committed.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromMinutes(5);
 }
@@ -36,6 +39,12 @@ public sealed record SoakView(string View, string Expected, string Stored)
 {
     /// <summary>True when they are the same.</summary>
     public bool IsEqual => Expected == Stored;
+
+    /// <summary>True when no meter is less than what was made: nothing was lost, and something may have come again.</summary>
+    public bool IsComplete => Expected.Split('\t') is var made && Stored.Split('\t') is var stored && made.Length == stored.Length
+        && made.Zip(stored).All(pair => ulong.TryParse(pair.Second, out var sum) && sum >= ulong.Parse(pair.First, _noCulture));
+
+    private static readonly System.Globalization.CultureInfo _noCulture = System.Globalization.CultureInfo.InvariantCulture;
 }
 
 /// <summary>What a soak found.</summary>
@@ -45,27 +54,33 @@ public sealed record SoakView(string View, string Expected, string Stored)
 /// <param name="Totals">The generator's totals.</param>
 /// <param name="AuditCode">Exit code of <c>weir audit</c>.</param>
 /// <param name="AuditJson">Its result.</param>
+/// <param name="IsExactlyOnce">Whether weir promised that a block that is sent again is stored once.</param>
 /// <param name="Problem">Why the end was not reached; null when it was.</param>
 public sealed record SoakResult(
     IReadOnlyList<SoakSample> Samples, IReadOnlyList<(double At, string What)> Faults, IReadOnlyList<SoakView> Views,
         GeneratedTotals Totals,
-    int AuditCode, string AuditJson, string? Problem)
+    int AuditCode, string AuditJson, bool IsExactlyOnce, string? Problem)
 {
     /// <summary>True when nothing was lost and nothing counted twice.</summary>
     public bool IsExact => Problem is null && AuditCode == 0 && Views.All(view => view.IsEqual);
+
+    /// <summary>True when it is exact, or when nothing was lost and weir had promised no more than that.</summary>
+    public bool IsAsPromised => IsExact || (!IsExactlyOnce && Problem is null && Views.Count > 0 && Views.All(view => view.IsComplete));
 }
 
 /// <summary>generate → weir → audit, with faults at random.</summary>
-public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer producer, Generator generator, SoakOptions options)
+public sealed class SoakRun(
+    WeirPipeline weir, WeirProgram broker, TopicProducer producer, Generator generator, FaultProxy? proxy, SoakOptions options)
 {
     private const int SignalStop = 19; // SIGSTOP
     private const int SignalContinue = 18; // SIGCONT
-    private const double FreezeSecondsMax = 6;
+    private const double FaultSecondsMax = 6;
 
     private readonly Stopwatch _elapsed = new();
     private readonly List<SoakSample> _samples = [];
     private readonly List<(double At, string What)> _faults = [];
     private SeededRandom _random = new(options.Seed);
+    private bool _isExactlyOnce;
 
     /// <summary>Says what is going on.</summary>
     public Action<string> Say { get; init; } = _ => { };
@@ -75,6 +90,8 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
     public async Task<SoakResult> RunAsync(CancellationToken cancellation)
     {
         await weir.StartAsync(cancellation);
+        _isExactlyOnce = await weir.ReadMetricsAsync(cancellation) is { } metrics
+            && metrics.GetValueOrDefault("weir_writer_exactly_once") == 1;
         using var run = new GenerateRun(generator, producer, isPaced: true, isHashed: false);
         using var over = new CancellationTokenSource();
         _elapsed.Start();
@@ -108,14 +125,16 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
         }
 
         await weir.StopAsync();
-        return new SoakResult(_samples, _faults, views, generator.Totals, auditCode, auditJson, problem);
+        return new SoakResult(_samples, _faults, views, generator.Totals, auditCode, auditJson, _isExactlyOnce, problem);
     }
 
-    /// <summary>One of: weir is killed, stopped, or frozen for a while; the broker is frozen for a while.</summary>
+    /// <summary>One of: weir is killed, stopped, or frozen for a while; the broker is frozen for a while; ClickHouse's answers are not what
+    /// they were for a while; a command of the user.</summary>
     private async Task FaultAsync()
     {
-        var freeze = TimeSpan.FromSeconds(1 + (_random.Unit() * (FreezeSecondsMax - 1)));
-        switch (_random.Below(4))
+        var length = TimeSpan.FromSeconds(1 + (_random.Unit() * (FaultSecondsMax - 1)));
+        var proxyFaults = ProxyFaults();
+        switch ((int)_random.Below((ulong)(4 + proxyFaults.Length + options.Commands.Count)))
         {
             case 0:
                 Note("weir killed");
@@ -128,18 +147,61 @@ public sealed class SoakRun(WeirPipeline weir, WeirProgram broker, TopicProducer
                 await weir.StartAsync(CancellationToken.None);
                 break;
             case 2:
-                Note($"weir frozen for {freeze.TotalSeconds:0.0} s");
-                await FreezeAsync(weir.Process, freeze);
+                Note($"weir frozen for {length.TotalSeconds:0.0} s");
+                await FreezeAsync(weir.Process, length);
                 break;
-            default:
-                Note($"broker frozen for {freeze.TotalSeconds:0.0} s");
-                await FreezeAsync(broker, freeze);
+            case 3:
+                Note($"broker frozen for {length.TotalSeconds:0.0} s");
+                await FreezeAsync(broker, length);
+                break;
+            case var other when other - 4 < proxyFaults.Length:
+                var (fault, what) = proxyFaults[other - 4];
+                Note($"{what} for {length.TotalSeconds:0.0} s");
+                await DisturbAsync(fault, length);
+                break;
+            case var other:
+                await RunAsync(options.Commands[other - 4 - proxyFaults.Length]);
                 break;
         }
 
         if (weir.Process is null)
         {
-            throw new IOException("weir ended by itself.");
+            throw new IOException($"weir ended by itself: {weir.Errors}");
+        }
+    }
+
+    /// <summary>Answers are lost only where weir promises that this counts nothing twice.</summary>
+    private (ProxyFault Fault, string What)[] ProxyFaults() => proxy is null
+        ? []
+        :
+        [
+            (ProxyFault.Errors, "ClickHouse answers with errors"),
+            (ProxyFault.Cuts, "connections to ClickHouse are cut"),
+            (ProxyFault.Slow, "ClickHouse answers late"),
+            .. _isExactlyOnce ? [(ProxyFault.LostAnswers, "answers of ClickHouse are lost")] : ((ProxyFault, string)[])[],
+        ];
+
+    private async Task DisturbAsync(ProxyFault fault, TimeSpan time)
+    {
+        proxy!.Fault = fault;
+        try
+        {
+            await Task.Delay(time);
+        }
+        finally
+        {
+            proxy.Fault = ProxyFault.None;
+        }
+    }
+
+    private async Task RunAsync((string Name, string Command) fault)
+    {
+        Note(fault.Name);
+        using var shell = Process.Start("/bin/sh", ["-c", $"exec >&2\n{fault.Command}"]); // stdout is for the totals.
+        await shell.WaitForExitAsync();
+        if (shell.ExitCode != 0)
+        {
+            throw new IOException($"The fault '{fault.Name}' ended with {shell.ExitCode}.");
         }
     }
 

@@ -94,6 +94,9 @@ public sealed class WeirPipeline : IDisposable
     /// <summary>The process; null when it does not run.</summary>
     public WeirProgram? Process => _program is { HasExited: false } ? _program : null;
 
+    /// <summary>What the process has written to stderr.</summary>
+    public string Errors => _program?.Errors ?? string.Empty;
+
     /// <summary>Starts the process and waits until its admin endpoint answers.</summary>
     /// <exception cref="IOException">It ended instead.</exception>
     public async Task StartAsync(CancellationToken cancellation)

@@ -74,6 +74,33 @@ public sealed class CaptureReplayTests : IDisposable
         Assert.True(replayer.Elapsed >= TimeSpan.FromMilliseconds(199 * 10 / 4), $"{replayer.Elapsed} is less than the gaps at speed 4.");
     }
 
+    /// <summary>The mock broker answers a question for a time as if there were nothing: so the halving is what is tested here. That the
+    /// answer of a broker which does look is taken as it is, needs such a broker.</summary>
+    [RealPartTheory(RealPart.LocalRdkafka)]
+    [InlineData(-1, 0)]
+    [InlineData(0, 0)]
+    [InlineData(101, 11)]
+    [InlineData(990, 99)]
+    [InlineData(991, 100)]
+    public void Reading_from_a_time_begins_with_the_first_message_of_that_time_or_later(int fromMs, int first)
+    {
+        const int Count = 100;
+        using var broker = KafkaBroker.Start("timed", partitionCount: 2);
+        var start = DateTimeOffset.FromUnixTimeMilliseconds(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - 60_000);
+        broker.Produce("timed", Enumerable.Range(0, Count).Select(
+            index => (1, (byte[]?)BitConverter.GetBytes(index), (DateTimeOffset?)start.AddMilliseconds(index * 10))));
+
+        using var consumer = new TopicConsumer(new ConsumerOptions
+        {
+            Bootstrap = broker.Bootstrap, Topics = ["timed"], Start = StartAt.Time, Time = start.AddMilliseconds(fromMs),
+        });
+        broker.Produce("timed", [(1, BitConverter.GetBytes(Count), start.AddSeconds(30))]);
+
+        CapturedMessage? message = null;
+        Eventually.True(() => (message = consumer.Read(TimeSpan.FromMilliseconds(50))) is not null, "a message comes");
+        Assert.Equal((1, (long)first), (message!.Partition, message.Offset));
+    }
+
     private async Task CaptureAsync(KafkaBroker broker, string topic, string path, long messageCount)
     {
         var isNew = !File.Exists(path);

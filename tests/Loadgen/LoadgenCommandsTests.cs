@@ -67,6 +67,16 @@ public sealed class LoadgenCommandsTests : IDisposable
         Assert.Contains("Every view holds exactly what was made", await File.ReadAllTextAsync(report), StringComparison.Ordinal);
     }
 
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public async Task An_option_that_means_nothing_for_a_file_is_refused()
+    {
+        var (code, output, error) = await RunAsync(
+            "replay", RepositoryPaths.Of("fixtures", "pmacct-flows.ndjson.zst"), "--bootstrap", "127.0.0.1:1", "--topic", "flows",
+            "--speed", "2");
+        Assert.Equal((1, string.Empty), (code, output));
+        Assert.Contains("--speed is for captures and topics", error, StringComparison.Ordinal);
+    }
+
     private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));

@@ -48,6 +48,33 @@ public sealed class ReplayClockTests
     }
 
     [Fact]
+    public void Keys_pause_resume_change_the_speed_and_stop()
+    {
+        var clock = new ReplayClock(_time, 4);
+        using var stop = new CancellationTokenSource();
+        using var control = new ReplayControl(clock, null, stop);
+
+        control.Press(' ');
+        Assert.True(clock.IsPaused);
+        control.Press(' ');
+        Assert.False(clock.IsPaused);
+        control.Press('+');
+        Assert.Equal(8, clock.Speed);
+        control.Press('-');
+        control.Press('-');
+        Assert.Equal(2, clock.Speed);
+        control.Press('m');
+        Assert.Equal(ReplayClock.SpeedMax, clock.Speed);
+        control.Press('-'); // Half of as fast as can be: the recorded one.
+        Assert.Equal(1, clock.Speed);
+        control.Press('x');
+        control.Press('1');
+        Assert.Equal((1, false, false), (clock.Speed, clock.IsPaused, stop.IsCancellationRequested));
+        control.Press('q');
+        Assert.True(stop.IsCancellationRequested);
+    }
+
+    [Fact]
     public void Quantiles_of_lateness_are_within_five_percent()
     {
         var histogram = new LatenessHistogram();

@@ -25,6 +25,9 @@ public sealed class ClickHouseServer : IAsyncLifetime
     /// <summary>Its HTTP port; the same after a restart.</summary>
     public int Port { get; } = FreePort();
 
+    /// <summary>Number of the process.</summary>
+    internal int ProcessId => _process!.Id;
+
     /// <summary>Its address.</summary>
     public Uri Url => new($"http://127.0.0.1:{Port}/");
 
