@@ -24,10 +24,11 @@ internal sealed unsafe partial class WeirProtoDecoder
             frame.Entry = frame.TagsLength > 0 ? _cache.Find(frame.Hash) : null;
         }
 
+        var clearCount = _cache.ClearCount;
         for (int from = 0, part; from < count; from += part)
         {
             part = Math.Min(count - from, rows.Left);
-            ReadTagsAhead(frames + from, part, readableEnd, rows.Row);
+            ReadTagsAhead(frames + from, part, clearCount, readableEnd, rows.Row);
             ReadMetersAhead(frames + from, part, readableEnd, rows.Row);
             Finish(frames + from, part, readableEnd, strings, ref rows);
         }
@@ -37,9 +38,8 @@ internal sealed unsafe partial class WeirProtoDecoder
 
     /// <summary>The tags and their hash, of all records whose tags are known or as usual.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReadTagsAhead(Frame* frames, int count, byte* readableEnd, byte* row)
+    private void ReadTagsAhead(Frame* frames, int count, int clearCount, byte* readableEnd, byte* row)
     {
-        var clearCount = _cache.ClearCount;
         for (var index = 0; index < count; index++, row += _rowBytes)
         {
             ref var frame = ref frames[index];
@@ -49,7 +49,7 @@ internal sealed unsafe partial class WeirProtoDecoder
                 continue;
             }
 
-            var entry = _cache.ClearCount == clearCount ? frame.Entry : null; // Else forgotten since.
+            var entry = _cache.ClearCount == clearCount ? frame.Entry : null; // Else forgotten since it was found.
             if (entry != null && _cache.IsOf(entry, frame.Record + 2, frame.TagsLength, readableEnd))
             {
                 CopyTags(entry, row);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -31,6 +32,7 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
     private const int TextsReserve = 1 << 12; // What a group of sane records may add.
     private const int TextBytesMax = 4 << 20;
     private const int GroupSize = 32;
+    private const int PrefetchBytes = 1024; // Twelve records ahead: the processor's own prefetch stops at the end of each page.
     private const byte RecordTag = (byte)((RecordsField << 3) | (uint)WireType.Bytes);
     private const byte TagsTag = (1 << 3) | (byte)WireType.Bytes;
     private const int TimeField = 2;
@@ -205,7 +207,11 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         frame.Record = record;
         frame.End = end;
         frame.TagsLength = 0;
-        System.Runtime.Intrinsics.X86.Sse.Prefetch0(record + 1024);
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(record + PrefetchBytes);
+        }
+
         frame.Entry = null;
         if (end - record > 2 && *record == TagsTag && record[1] is > 0 and <= TagCache.TagBytesMax && record[1] <= end - record - 2)
         {

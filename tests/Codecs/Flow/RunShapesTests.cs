@@ -27,7 +27,7 @@ public sealed unsafe class RunShapesTests
         var random = new Random(Seed);
         var shapes = Shapes();
         var foundCount = 0;
-        for (var round = 0; round < 3_000; round++)
+        for (var round = 0; round < 1_000; round++)
         {
             var run = Run(random);
             for (var copy = 0; copy < Copies; copy++)
@@ -37,7 +37,7 @@ public sealed unsafe class RunShapesTests
             }
         }
 
-        Assert.True(foundCount > 3_000 * (Copies - 4), $"{foundCount} runs were found.");
+        Assert.True(foundCount > 1_000 * (Copies - 4), $"{foundCount} runs were found.");
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed unsafe class RunShapesTests
         var random = new Random(Seed);
         var shapes = Shapes();
         var foundCount = 0;
-        for (var round = 0; round < 3_000; round++)
+        for (var round = 0; round < 1_000; round++)
         {
             var run = Run(random);
             for (var copy = 0; copy < 4; copy++)
@@ -80,7 +80,7 @@ public sealed unsafe class RunShapesTests
             }
         }
 
-        Assert.True(foundCount > 1_000, $"{foundCount} runs were found."); // Of other values, with the same tags and lengths.
+        Assert.True(foundCount > 300, $"{foundCount} runs were found."); // Of other values, with the same tags and lengths.
     }
 
     [Theory]
@@ -91,7 +91,7 @@ public sealed unsafe class RunShapesTests
         var schema = isEverything ? FlowSamples.Everything : FlowSamples.Standard;
         var random = new Random(Seed);
         var (acceptedCount, rejectedCount) = (0L, 0L);
-        for (var round = 0; round < 2_500; round++)
+        for (var round = 0; round < 800; round++)
         {
             var record = Record(random);
             using var cold = new RecordingSink(schema);
@@ -112,14 +112,14 @@ public sealed unsafe class RunShapesTests
             rejectedCount += cold.RejectedCount;
         }
 
-        Assert.True(acceptedCount > 800 && rejectedCount > 200, $"{acceptedCount} accepted, {rejectedCount} rejected.");
+        Assert.True(acceptedCount > 250 && rejectedCount > 60, $"{acceptedCount} accepted, {rejectedCount} rejected.");
     }
 
     [Fact]
     public void Every_truncation_of_a_record_means_the_same_whether_its_shape_is_known_or_not()
     {
         var random = new Random(Seed);
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < 4; round++)
         {
             var whole = Usual(random);
             var decoder = new WeirProtoDecoder(FlowSamples.Standard, cacheBytes: 4_096);
@@ -141,7 +141,7 @@ public sealed unsafe class RunShapesTests
     {
         var random = new Random(Seed);
         var decoder = new WeirProtoDecoder(FlowSamples.Standard);
-        for (var round = 0; round < 100; round++)
+        for (var round = 0; round < 40; round++)
         {
             var records = Enumerable.Range(0, 200).Select(_ => random.Next(6) == 0 ? Record(random) : Usual(random)).ToArray();
             using var one = new RecordingSink(FlowSamples.Standard);
