@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Numerics;
 
 namespace Weir.Codecs.Flow;
@@ -8,7 +7,7 @@ namespace Weir.Codecs.Flow;
 /// The processor's instruction gives its result three cycles later and can begin one in each cycle, so long inputs are read as three
 /// lanes side by side, whose checksums are then joined: the checksum of A before B is that of A followed by zeros, xor that of B.
 /// </remarks>
-internal static class Crc32C
+internal static unsafe class Crc32C
 {
     private const int WordBytes = sizeof(ulong);
     private const int LaneBytes = 512;
@@ -23,31 +22,34 @@ internal static class Crc32C
     public static uint Of(ReadOnlySpan<byte> bytes)
     {
         var crc = uint.MaxValue;
-        while (bytes.Length >= 3 * LaneBytes)
+        fixed (byte* start = bytes)
         {
-            var first = crc;
-            uint second = 0;
-            uint third = 0;
-            for (var at = 0; at < LaneBytes; at += WordBytes)
+            var position = start;
+            var end = start + bytes.Length;
+            for (; end - position >= 3 * LaneBytes; position += 3 * LaneBytes)
             {
-                first = BitOperations.Crc32C(first, BinaryPrimitives.ReadUInt64LittleEndian(bytes[at..]));
-                second = BitOperations.Crc32C(second, BinaryPrimitives.ReadUInt64LittleEndian(bytes[(at + LaneBytes)..]));
-                third = BitOperations.Crc32C(third, BinaryPrimitives.ReadUInt64LittleEndian(bytes[(at + (2 * LaneBytes))..]));
+                var first = crc;
+                uint second = 0;
+                uint third = 0;
+                for (var word = position; word < position + LaneBytes; word += WordBytes)
+                {
+                    first = BitOperations.Crc32C(first, *(ulong*)word);
+                    second = BitOperations.Crc32C(second, *(ulong*)(word + LaneBytes));
+                    third = BitOperations.Crc32C(third, *(ulong*)(word + (2 * LaneBytes)));
+                }
+
+                crc = AppendZeros(AppendZeros(first) ^ second) ^ third;
             }
 
-            crc = AppendZeros(AppendZeros(first) ^ second) ^ third;
-            bytes = bytes[(3 * LaneBytes)..];
-        }
+            for (; end - position >= WordBytes; position += WordBytes)
+            {
+                crc = BitOperations.Crc32C(crc, *(ulong*)position);
+            }
 
-        while (bytes.Length >= WordBytes)
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-            bytes = bytes[WordBytes..];
-        }
-
-        foreach (var value in bytes)
-        {
-            crc = BitOperations.Crc32C(crc, value);
+            for (; position < end; position++)
+            {
+                crc = BitOperations.Crc32C(crc, *position);
+            }
         }
 
         return ~crc;

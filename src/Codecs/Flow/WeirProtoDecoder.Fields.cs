@@ -58,6 +58,7 @@ internal sealed unsafe partial class WeirProtoDecoder
         void AddMeter(byte field, MeterDefinition meter)
         {
             var offset = targets.Meter(meter);
+            _shapedMeters?.Add(field, offset);
             if (offset >= 0)
             {
                 _run.Store(field, offset);
@@ -80,7 +81,16 @@ internal sealed unsafe partial class WeirProtoDecoder
         /// <summary>Hash of the tag bytes.</summary>
         public ulong Hash;
 
+        /// <summary>Hash of the tag set.</summary>
+        public ulong TagHash;
+
         /// <summary>Bytes of tags that come first, behind their number and length of a byte each; 0 where they do not.</summary>
         public int TagsLength;
+
+        /// <summary>True when its row is complete but for the ids of the cut.</summary>
+        public bool IsDecoded;
+
+        /// <summary>What follows the tags.</summary>
+        public readonly byte* Rest => TagsLength > 0 ? Record + 2 + TagsLength : Record;
     }
 }

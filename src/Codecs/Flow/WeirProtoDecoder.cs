@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -31,6 +32,7 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
     private const int TextsReserve = 1 << 12; // What a group of sane records may add.
     private const int TextBytesMax = 4 << 20;
     private const int GroupSize = 32;
+    private const int PrefetchBytes = 1024; // Twelve records ahead: the processor's own prefetch stops at the end of each page.
     private const byte RecordTag = (byte)((RecordsField << 3) | (uint)WireType.Bytes);
     private const byte TagsTag = (1 << 3) | (byte)WireType.Bytes;
     private const int TimeField = 2;
@@ -56,9 +58,12 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
     private readonly int _packetsOffset;
     private readonly int _bytesOffset;
     private readonly UsualCopy _copy = new();
+    private readonly ShapedTags? _shapedTags; // As _usualTags, or where the processor has not what it takes.
+    private readonly ShapedMeters? _shapedMeters; // Null where _isRunUsable is false, too.
     private readonly UsualTags? _usualTags; // Null where a user's field has the number of one of ours.
     private readonly bool _isRunUsable;
     private readonly bool _isImageOneVector;
+    private int _forgetCount;
 
     /// <summary>Makes a decoder for a schema.</summary>
     /// <param name="schema">The schema.</param>
@@ -76,20 +81,26 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         _flowsOffset = targets.Meter(StandardSchema.Flows);
         _packetsOffset = targets.Meter(StandardSchema.Packets);
         _bytesOffset = targets.Meter(StandardSchema.Bytes);
-        AddTagFields(targets);
-        AddRecordFields(targets);
         _isRunUsable = VarintRun.IsSupported;
         _usualTags = UsualFields.IsSupported ? new UsualTags(targets) : null;
+        _shapedTags = ShapedTags.IsSupported(schema) ? new ShapedTags(targets, _hash) : null;
+        _shapedMeters = ShapedMeters.IsSupported(schema)
+            ? new ShapedMeters(schema, TimeField, SamplingField, FlowsField, _flowsOffset)
+            : null;
+        AddTagFields(targets);
+        AddRecordFields(targets);
         _isImageOneVector = _tagWordCount <= Vector512<ulong>.Count && _rowBytes - TagsOffset >= Vector512<byte>.Count;
         foreach (var (source, isTag, action) in targets.UserDefined())
         {
             if (source.ProtobufField != 0)
             {
                 _isRunUsable &= source.ProtobufField >= VarintRun.FieldCount;
+                _shapedMeters = _isRunUsable ? _shapedMeters : null;
                 _recordFields.Add((uint)source.ProtobufField, action);
                 if (isTag)
                 {
                     _usualTags = source.ProtobufField > UsualTags.FieldMax ? _usualTags : null;
+                    _shapedTags = source.ProtobufField > UsualTags.FieldMax ? _shapedTags : null;
                     _tagFields.Add((uint)source.ProtobufField, action);
                 }
             }
@@ -196,6 +207,11 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         frame.Record = record;
         frame.End = end;
         frame.TagsLength = 0;
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(record + PrefetchBytes);
+        }
+
         frame.Entry = null;
         if (end - record > 2 && *record == TagsTag && record[1] is > 0 and <= TagCache.TagBytesMax && record[1] <= end - record - 2)
         {
@@ -208,35 +224,10 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         }
     }
 
-    private void DecodeGroup(Frame* frames, int count, byte* readableEnd, StringDictionary strings, ref RowBlock rows)
-    {
-        if (_texts.Count > TextsMax - TextsReserve || _texts.TextBytes > TextBytesMax)
-        {
-            Forget();
-        }
-
-        for (var index = 0; index < count && _gate.IsOpen; index++)
-        {
-            ref var frame = ref frames[index];
-            frame.Entry = frame.TagsLength > 0 ? _cache.Find(frame.Hash) : null;
-        }
-
-        var clearCount = _cache.ClearCount;
-        for (var index = 0; index < count; index++)
-        {
-            ref var frame = ref frames[index];
-            if (_cache.ClearCount != clearCount)
-            {
-                frame.Entry = null; // Forgotten since; looked for again when its turn comes.
-            }
-
-            DecodeRecord(ref frame, readableEnd, strings, ref rows);
-        }
-
-        _gate.Pass(count);
-    }
-
-    private void DecodeRecord(ref Frame frame, byte* readableEnd, StringDictionary strings, ref RowBlock rows)
+    /// <summary>Decodes one record, whatever it is.</summary>
+    /// <returns>False when it was rejected: then the rows that were written ahead are gone.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool DecodeRecord(ref Frame frame, byte* readableEnd, StringDictionary strings, ref RowBlock rows)
     {
         var row = rows.Row;
         var tagHash = 0UL;
@@ -246,18 +237,13 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         {
             ClearTags(row);
         }
-        else if (frame.Entry != null && _cache.IsOf(frame.Entry, frame.Record + 2, frame.TagsLength, readableEnd))
-        {
-            CopyTags(frame.Entry, row);
-            tagHash = TagCache.TagHashOf(frame.Entry);
-        }
         else
         {
-            status = TakeNewTags(ref frame, readableEnd, row, out tagHash);
+            status = TakeTags(ref frame, readableEnd, row, out tagHash);
         }
 
-        var rest = hasTags ? frame.Record + 2 + frame.TagsLength : frame.Record;
-        if (status == DecodeStatus.Ok && !(hasTags && _isRunUsable && TryReadRun(rest, frame.End, readableEnd, row)))
+        var rest = frame.Rest;
+        if (status == DecodeStatus.Ok && !(hasTags && TryReadMeters(rest, frame.End, readableEnd, row)))
         {
             status = ReadFields(rest, ref frame, row);
             tagHash = _hash.Of(row, _texts); // There may have been tags among the fields.
@@ -266,22 +252,13 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         if (status != DecodeStatus.Ok)
         {
             rows.Reject(status, new ReadOnlySpan<byte>(frame.Record, (int)(frame.End - frame.Record)));
-            return;
+            return false;
         }
 
-        foreach (var offset in _stringOffsets)
-        {
-            var text = *(uint*)(row + offset);
-            var id = strings.Translate(_texts, text);
-            *(uint*)(row + offset) = id;
-            if (id == StringDictionary.OverflowId && text != id)
-            {
-                frame.TagsLength = -1; // Another tag set than the bytes say: too many texts in this cut.
-            }
-        }
-
-        *(ulong*)row = frame.TagsLength < 0 ? _hash.Of(row, strings) : tagHash;
+        *(ulong*)row = tagHash;
+        Translate(row, strings);
         rows.Accept();
+        return true;
     }
 
     private void ClearTags(byte* row) => new Span<ulong>(row + TagsOffset, _tagWordCount).Clear();
@@ -303,9 +280,7 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         }
     }
 
-    /// <summary>Takes tags that were not found at first: perhaps the record before had them, too; else they are decoded and kept.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private DecodeStatus TakeNewTags(ref Frame frame, byte* readableEnd, byte* row, out ulong tagHash)
+    private DecodeStatus TakeTags(ref Frame frame, byte* readableEnd, byte* row, out ulong tagHash)
     {
         var tags = frame.Record + 2;
         var entry = _gate.IsOpen ? _cache.Find(frame.Hash) : null;
@@ -365,6 +340,11 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
     /// <summary>Reads the time and the meters where they are the usual run of varints.</summary>
     /// <returns>False where <see cref="ReadFields"/> has to judge.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReadMeters(byte* start, byte* end, byte* readableEnd, byte* row) =>
+        (_shapedMeters is not null && _shapedMeters.TryRead(start, end, readableEnd, row))
+            || (_isRunUsable && TryReadRun(start, end, readableEnd, row));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadRun(byte* start, byte* end, byte* readableEnd, byte* row)
     {
         ClearMeters(row);
@@ -457,7 +437,9 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
     /// <summary>Begins anew with texts and tags: there may not be room for those of another record.</summary>
     private void Forget()
     {
+        _forgetCount++;
         _texts.Clear();
         _cache.Clear();
+        _shapedTags?.Forget();
     }
 }

@@ -36,17 +36,25 @@ public sealed unsafe class RecordHash
     /// <param name="row">Its first byte, the place of the hash.</param>
     /// <param name="strings">The dictionary that gave the ids.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Of(byte* row, StringDictionary strings)
+    public ulong Of(byte* row, StringDictionary strings) => WithTexts(OfNumbers(row), row, strings);
+
+    /// <summary>The first half of <see cref="Of"/>: the hash of the tags of a row that are no strings. The ids of those need not be there yet.</summary>
+    /// <param name="row">Its first byte.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong OfNumbers(byte* row)
     {
         var words = (ulong*)(row + StreamSchema.HashBytes + StreamSchema.TimeBytes);
-        var offsets = _stringOffsets;
-        if (offsets.Length == 0)
-        {
-            return TagHash.OfWords(words, _wordCount);
-        }
+        return _stringOffsets.Length == 0 ? TagHash.OfWords(words, _wordCount) : TagHash.OfWords(words, _maskedWords.AsSpan(0, _wordCount));
+    }
 
-        var hash = TagHash.OfWords(words, _maskedWords.AsSpan(0, _wordCount));
-        foreach (var offset in offsets)
+    /// <summary>The second half: takes the texts into the hash.</summary>
+    /// <param name="hash">From <see cref="OfNumbers"/>.</param>
+    /// <param name="row">The row, with the ids.</param>
+    /// <param name="strings">The dictionary that gave them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong WithTexts(ulong hash, byte* row, StringDictionary strings)
+    {
+        foreach (var offset in _stringOffsets)
         {
             hash = TagHash.Combine(hash, strings.HashOf(*(uint*)(row + offset)));
         }
