@@ -83,8 +83,23 @@ internal static class FlushLines
             Peer = rounds.Nanos(0),
             Ratio = rounds.Ratio(0, 1),
             Target = LineTarget.AtLeast(3.5, 5.5),
-            Note = $"Both make the same bytes, and the block's sums. Allocated a row: {rounds.AllocatedBytes(1):F3} B.",
+            Note = $"Both make the same bytes, and the block's sums. Ours sorts in {Nanos(() => rows.Load(cut, view, encoder.Keys, texts)):F0} "
+                + $"ns a row. Allocated a row: {rounds.AllocatedBytes(1):F3} B.",
         };
+    }
+
+    /// <summary>CPU of a part of the job, ns a row; the median of five.</summary>
+    private static double Nanos(Action part)
+    {
+        var nanos = new double[5];
+        for (var round = 0; round < nanos.Length; round++)
+        {
+            var from = CpuClock.ThreadNanos();
+            part();
+            nanos[round] = (CpuClock.ThreadNanos() - from) / (double)RowCount;
+        }
+
+        return Rounds.Median(nanos);
     }
 
     private static LineResult Bytes(
