@@ -121,8 +121,8 @@ internal static class FlushLines
             Peer = (double)unsorted / store.Count,
             Ratio = (double)sorted / unsorted,
             Target = target,
-            Note = $"edge_1s, {store.Count:N0} rows of {FlowCount:N0} flows, drawn by zipf over the seconds of a cut; unsorted is the order in "
-                + "which they came.",
+            Note = $"edge_1s, {store.Count:N0} rows of {FlowCount:N0} flows, drawn by zipf over the seconds of a cut; "
+                + "unsorted is the order in which they came.",
         };
     }
 

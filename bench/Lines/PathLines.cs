@@ -28,7 +28,11 @@ internal static class PathLines
     private static IEnumerable<LineResult> RunStages(BenchContext context)
     {
         (string Id, string Format, int SeriesCount)[] paths =
-            [("path.stages.100k", "weir-proto", 100_000), ("path.stages.native", "weir", 100_000), ("path.stages.1m", "weir-proto", 1_000_000)];
+        [
+            ("path.stages.100k", "weir-proto", 100_000),
+            ("path.stages.native", "weir", 100_000),
+            ("path.stages.1m", "weir-proto", 1_000_000),
+        ];
         foreach (var (id, format, seriesCount) in paths)
         {
             context.Log(id);

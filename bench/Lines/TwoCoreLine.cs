@@ -50,8 +50,8 @@ internal static class TwoCoreLine
         string Cpu(int layout)
         {
             var nanos = LastMedian(busier[layout], context.Plan);
-            return $"CPU a flow: {LastMedian(total[layout], context.Plan):F0} ns of both cores, {nanos:F0} of the busier one; one core alone "
-                + $"{LastMedian(busier[0], context.Plan) / nanos:F2} times that.";
+            return $"CPU a flow: {LastMedian(total[layout], context.Plan):F0} ns of both cores, {nanos:F0} of the busier one; "
+                + $"one core alone {LastMedian(busier[0], context.Plan) / nanos:F2} times that.";
         }
 
         var best = rounds.Ratio(0, 1) > rounds.Ratio(0, 2) ? 1 : 2;

@@ -8,8 +8,11 @@ using Weir.Writer;
 
 namespace Weir.Bench.Paths;
 
-/// <summary>What each stage of the path in memory costs: the path is run up to the end of each one, and what the last one added is its cost.</summary>
-/// <remarks>One thread.</remarks>
+/// <summary>What each stage of the path in memory costs.</summary>
+/// <remarks>
+/// Decoding is run alone, then together with the fold, whose cost is the difference; the stages of the flush run one after the other.
+/// One thread.
+/// </remarks>
 internal sealed class PathStages : IDisposable
 {
     private readonly MemoryBudget _budget = new(1L << 40);
@@ -32,7 +35,8 @@ internal sealed class PathStages : IDisposable
         _path = new WeirPath(format);
         _decoder = FlowFormats.Create(format, _path.Schema);
         _chunks = new ChunkPool(_path.Schema, _budget);
-        _router = new ShardRouter(_path.Schema, [new NoShard(_chunks)], _chunks, new IngestOptions(), new RejectRing(), CancellationToken.None);
+        _router = new ShardRouter(
+            _path.Schema, [new NoShard(_chunks)], _chunks, new IngestOptions(), new RejectRing(), CancellationToken.None);
         _state = new PartitionState(new PartitionKey("flows", 0), 0, 0, 0, shardCount: 1);
         _rows = new SortedRows(_path.Schema, 90, _budget);
         _block = new NativeBuffer(_budget);
