@@ -9,8 +9,8 @@ namespace Weir.Bench.Flows;
 /// <summary>Flow records whose tag sets come from a given number of series, and their messages in each format.</summary>
 /// <remarks>
 /// A series is a 5-tuple, an exporter and 8 more tags: 300 servers, 64 exporters, as many clients as series. All records of a
-/// series have the same tags. All records of a set lie in one second, so a set is what one cut gets, and the number of records
-/// decides how many fold into a row. Sizes and times are log-uniform.
+/// series have the same tags. All records of a set lie in one second, where nothing else is said, so a set is what one cut gets, and
+/// the number of records decides how many fold into a row. Sizes and times are log-uniform.
 /// </remarks>
 internal sealed class FlowSet
 {
@@ -39,10 +39,14 @@ internal sealed class FlowSet
     /// <param name="seriesCount">Series to draw from.</param>
     /// <param name="recordCount">Records.</param>
     /// <param name="exponent">Of the zipf law; 0 draws all series alike.</param>
-    /// <param name="timeSeconds">The second that all of them lie in.</param>
-    public FlowSet(int seriesCount, int recordCount, double exponent = ZipfDraw.Exponent, ulong timeSeconds = TimeSeconds)
-        : this(Draw(new ZipfDraw(seriesCount, Seed, exponent), recordCount), timeSeconds)
+    /// <param name="timeSeconds">The second that all of them lie in, or the first one.</param>
+    /// <param name="spanSeconds">Seconds that they spread over, as many records in each.</param>
+    public FlowSet(
+        int seriesCount, int recordCount, double exponent = ZipfDraw.Exponent, ulong timeSeconds = TimeSeconds, int spanSeconds = 1)
     {
+        var random = new Random(Seed + 1);
+        _records = [.. Draw(new ZipfDraw(seriesCount, Seed, exponent), recordCount).Select(
+            (one, index) => Record(one, random, timeSeconds + (ulong)((long)index * spanSeconds / recordCount)))];
     }
 
     /// <summary>Makes a record of each of the series given.</summary>

@@ -15,6 +15,7 @@ internal static class LineCatalog
         PathLines.Group,
         TwoCoreLine.Group,
         PathLines.Group1m,
+        PathLines.GroupStages,
         .. ClickHouseLines.Groups,
         .. ProcessLines.Groups,
         ExactnessLine.Group,

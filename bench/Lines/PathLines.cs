@@ -21,6 +21,46 @@ internal static class PathLines
     public static LineGroup Group1m { get; } = new(
         ["path.1m"], $"competent .NET / ours, one core, 1 M series: {Steps}; a flow", Run1m);
 
+    /// <summary>Where the time of the paths goes.</summary>
+    public static LineGroup GroupStages { get; } = new(
+        ["path.stages.100k", "path.stages.1m", "path.stages.native"], "what each stage of the path costs; a flow", RunStages);
+
+    private static IEnumerable<LineResult> RunStages(BenchContext context)
+    {
+        (string Id, string Format, int SeriesCount)[] paths =
+        [
+            ("path.stages.100k", "weir-proto", 100_000),
+            ("path.stages.native", "weir", 100_000),
+            ("path.stages.1m", "weir-proto", 1_000_000),
+        ];
+        foreach (var (id, format, seriesCount) in paths)
+        {
+            context.Log(id);
+            var flows = context.PathFlows(seriesCount);
+            var messages = flows.Messages(format);
+            using var stages = new PathStages(format);
+            var rounds = new List<long[]>();
+            for (var round = -2; round < context.Plan.RoundCount; round++)
+            {
+                using var pin = round < 0 ? null : ThreadPin.ToLast(); // Two rounds to warm up.
+                var nanos = stages.Run(messages);
+                if (round >= 0)
+                {
+                    rounds.Add(nanos);
+                }
+            }
+
+            var medians = PathStages.Names.Select(
+                (name, stage) => (Name: name, Nanos: Rounds.Median([.. rounds.Select(nanos => (double)nanos[stage] / flows.Count)])));
+            yield return new LineResult(id, $"ours alone, {format}, by stage", "ns/flow")
+            {
+                Ours = medians.Sum(stage => stage.Nanos),
+                Note = string.Join(", ", medians.Select(stage => $"{stage.Name} {stage.Nanos:F1}")) + ".",
+            };
+            context.Forget();
+        }
+    }
+
     private static IEnumerable<LineResult> Run(BenchContext context)
     {
         var flows = context.PathFlows(100_000);

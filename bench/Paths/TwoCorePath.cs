@@ -44,33 +44,56 @@ internal sealed class TwoCorePath : IDisposable
     private readonly RowPools _rows;
     private readonly BlockBuilder[] _builders;
     private readonly StringDictionary[] _strings;
-    private readonly string _format;
+    private readonly FlowDecoder[] _decoders; // Of each partition; they know its tag sets from run to run, as in a process that goes on.
+    private readonly QueuedShard[] _shards = [];
+    private readonly AggregationWorker[] _workers;
+    private readonly Cut?[] _folded = new Cut?[PartitionCount];
     private readonly Lock _lock = new();
+    private readonly long[] _coreNanos = new long[PartitionCount];
     private PathResult _result;
 
     /// <summary>Prepares.</summary>
     public TwoCorePath(string format, TwoCoreLayout layout)
     {
-        _format = format;
         _layout = layout;
         _chunks = new ChunkPool(_schema, _budget);
         _rows = new RowPools(_schema, _budget, freeBytesMax: 1L << 32);
         _builders = [.. Enumerable.Range(0, PartitionCount).Select(
             _ => new BlockBuilder(_schema, new WriterOptions { Compression = BlockCompression.Lz4 }, _budget))];
         _strings = [.. Enumerable.Range(0, PartitionCount).Select(_ => new StringDictionary(StringsMax))];
+        _decoders = [.. Enumerable.Range(0, PartitionCount).Select(_ => FlowFormats.Create(format, _schema))];
+        if (layout is TwoCoreLayout.Pipeline or TwoCoreLayout.Exchange)
+        {
+            _shards = [.. Enumerable.Range(0, layout == TwoCoreLayout.Pipeline ? 1 : PartitionCount).Select(
+                index => new QueuedShard(index, FullPolicy.Block, QueueRecords, _chunks))];
+        }
+
+        _workers = _shards.Length > 0
+            ? [.. _shards.Select((shard, index) => Worker(index, shard.Queue, cut => Build(cut, cut.Partition.Partition)))]
+            : [.. Enumerable.Range(0, PartitionCount).Select(index => Worker(index, null, cut => _folded[index] = cut))];
     }
+
+    /// <summary>
+    /// CPU that the threads of the busier core have used in the last run, ns: the time that the run takes at least where nothing else
+    /// runs on the machine.
+    /// </summary>
+    public long BusierCoreNanos => _coreNanos.Max();
+
+    /// <summary>CPU of all threads in the last run, ns.</summary>
+    public long CpuNanos => _coreNanos.Sum();
 
     /// <summary>Runs the messages of two partitions through, one cut each.</summary>
     public PathResult Run(byte[][][] partitions)
     {
         _result = default;
+        Array.Clear(_coreNanos);
         switch (_layout)
         {
             case TwoCoreLayout.Pipeline:
-                RunQueued(partitions, ingestCount: 1, shardCount: 1);
+                RunQueued(partitions, ingestCount: 1);
                 break;
             case TwoCoreLayout.Exchange:
-                RunQueued(partitions, ingestCount: PartitionCount, shardCount: PartitionCount);
+                RunQueued(partitions, ingestCount: PartitionCount);
                 break;
             case TwoCoreLayout.Split:
                 Join([.. partitions.Select((messages, partition) => Thread(partition, () => RunAlone(messages, partition)))]);
@@ -101,14 +124,20 @@ internal sealed class TwoCorePath : IDisposable
             builder.Dispose();
         }
 
+        foreach (var worker in _workers)
+        {
+            worker.Dispose();
+        }
+
         _rows.Dispose();
         _chunks.Dispose();
     }
 
-    private static Thread Thread(int core, Action work) => new(() =>
+    private Thread Thread(int core, Action work) => new(() =>
     {
         using var pin = ThreadPin.To(core);
         work();
+        Interlocked.Add(ref _coreNanos[core], CpuClock.ThreadNanos());
     });
 
     private static void Join(IReadOnlyList<Thread> threads)
@@ -126,63 +155,40 @@ internal sealed class TwoCorePath : IDisposable
 
     private void RunAlone(byte[][] messages, int partition)
     {
-        Cut? folded = null;
-        using var worker = Worker(0, null, cut => folded = cut);
-        Ingest(messages, partition, [worker], shardCount: 1);
-        Build(folded!, partition);
+        Ingest(messages, partition, [_workers[partition]]);
+        Build(_folded[partition]!, partition);
     }
 
-    private void RunQueued(byte[][][] partitions, int ingestCount, int shardCount)
+    private void RunQueued(byte[][][] partitions, int ingestCount)
     {
-        var shards = Enumerable.Range(0, shardCount)
-            .Select(index => new QueuedShard(index, FullPolicy.Block, QueueRecords, _chunks))
-            .ToArray();
-        var workers = shards.Select((shard, index) => Worker(index, shard.Queue, cut => Build(cut, cut.Partition.Partition))).ToArray();
-        var folding = workers.Select((worker, index) => Thread(PartitionCount - 1 - index, () =>
+        var folding = _workers.Select((worker, index) => Thread(PartitionCount - 1 - index, () =>
         {
-            while (worker.TryProcessNext(TimeSpan.FromSeconds(1)) || !shards[index].Queue.IsDrained)
+            var cutCount = worker.Snapshot().CutCount + PartitionCount;
+            while (worker.Snapshot().CutCount < cutCount)
             {
+                _ = worker.TryProcessNext(TimeSpan.FromSeconds(1));
             }
         })).ToArray();
         var reading = Enumerable.Range(0, ingestCount).Select(index => Thread(index, () =>
         {
             for (var partition = index; partition < PartitionCount; partition += ingestCount)
             {
-                Ingest(partitions[partition], partition, shards, shardCount);
+                Ingest(partitions[partition], partition, _shards);
             }
         })).ToArray();
-        foreach (var thread in folding)
-        {
-            thread.Start();
-        }
-
-        Join(reading);
-        foreach (var shard in shards)
-        {
-            shard.Queue.Complete();
-        }
-
-        foreach (var thread in folding)
-        {
-            thread.Join();
-        }
-
-        foreach (var worker in workers)
-        {
-            worker.Dispose();
-        }
+        Join([.. folding, .. reading]);
     }
 
     private AggregationWorker Worker(int index, StageQueue<RecordChunk>? queue, Action<Cut> folded) => new(
         index, _schema, _rows, _chunks, queue, folded, _ => { }, TimeProvider.System, NullLogger.Instance);
 
-    private void Ingest(byte[][] messages, int partition, IReadOnlyList<IShard> shards, int shardCount)
+    private void Ingest(byte[][] messages, int partition, IShard[] shards)
     {
         var key = new PartitionKey("flows", partition);
-        var state = new PartitionState(key, 0, 0, 0, shardCount);
-        var cut = new Cut(key, 0, shardCount, _schema.Views.Length, _strings[partition]) { ToOffset = messages.Length };
+        var state = new PartitionState(key, 0, 0, 0, shards.Length);
+        var cut = new Cut(key, 0, shards.Length, _schema.Views.Length, _strings[partition]) { ToOffset = messages.Length };
         state.OpenCut = cut;
-        var decoder = FlowFormats.Create(_format, _schema);
+        var decoder = _decoders[partition];
         using var router = new ShardRouter(_schema, shards, _chunks, new IngestOptions(), new RejectRing(), CancellationToken.None);
         var counters = new TopicCounters();
         for (var offset = 0; offset < messages.Length; offset++)

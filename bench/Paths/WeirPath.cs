@@ -53,8 +53,10 @@ internal sealed class WeirPath : IDisposable
     public long UsedBytes => _budget.UsedBytes;
 
     /// <summary>Reads messages up to and with the fold of the cut that they are.</summary>
+    /// <param name="messages">The messages.</param>
+    /// <param name="routed">Called when all records are routed, before the marker that ends the cut.</param>
     /// <returns>The cut, with its rows.</returns>
-    public Cut Fold(byte[][] messages)
+    public Cut Fold(byte[][] messages, Action? routed = null)
     {
         var cut = new Cut(_state.Key, _offset, 1, Schema.Views.Length, _strings);
         _state.OpenCut = cut;
@@ -66,6 +68,7 @@ internal sealed class WeirPath : IDisposable
         }
 
         cut.ToOffset = _offset;
+        routed?.Invoke();
         _router.SendMarker(_state, cut);
         return _folded ?? throw new InvalidOperationException("The worker did not hand the cut over.");
     }

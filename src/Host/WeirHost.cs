@@ -97,7 +97,7 @@ internal sealed class WeirHost : IAsyncDisposable
             worker => _queuedShards.Length > 0 ? _queuedShards : [_workers[worker]],
             _chunks,
             Budget,
-            format => FlowFormats.Create(format, Schema),
+            format => FlowFormats.Create(format, Schema, Budget),
             time,
             logs.CreateLogger("weir.ingest"),
             Fault,

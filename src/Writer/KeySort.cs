@@ -1,13 +1,7 @@
-using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Weir.Writer;
-
-/// <summary>A key on its way to its place.</summary>
-/// <param name="Prefix">The first bits in which the keys of its run differ.</param>
-/// <param name="Index">Number of the key.</param>
-internal readonly record struct SortEntry(ulong Prefix, uint Index);
 
 /// <summary>Sorts keys of several 64-bit words: radix sort on a 64-bit prefix, then the runs of equal prefixes again.</summary>
 /// <remarks>
@@ -27,11 +21,8 @@ internal sealed unsafe class KeySort
     private const int InsertionMax = 24;
 
     private const int WordBits = 64;
-    private const int DigitBits = 8;
-    private const int Buckets = 1 << DigitBits;
-    private const int DigitsMax = WordBits / DigitBits;
 
-    private readonly int[] _counts = new int[DigitsMax * Buckets];
+    private readonly PrefixSort _prefixes = new();
     private readonly ulong[] _differences = new ulong[2 * WordsMax]; // Two words for each of a key.
     private readonly Segment[] _segments = new Segment[WordBits]; // Each has at least one bit.
     private int _segmentCount;
@@ -71,7 +62,7 @@ internal sealed unsafe class KeySort
         }
 
         WritePrefixes(entries, count);
-        Radix(entries, other, count, bits);
+        _prefixes.Sort(entries, other, count, bits);
         for (var from = 0; from < count;)
         {
             var prefix = entries[from].Prefix;
@@ -148,75 +139,6 @@ internal sealed unsafe class KeySort
 
             entries[index] = new SortEntry(prefix, entries[index].Index);
         }
-    }
-
-    /// <summary>Least significant digit first; digits that are the same in all entries cost nothing but the counting.</summary>
-    private void Radix(SortEntry* entries, SortEntry* other, int count, int bits)
-    {
-        var digits = (bits + DigitBits - 1) / DigitBits;
-        fixed (int* counts = _counts)
-        {
-            new Span<int>(counts, digits * Buckets).Clear();
-            CountDigits(entries, count, digits, counts);
-            var from = entries;
-            var to = other;
-            for (var digit = 0; digit < digits; digit++)
-            {
-                var places = counts + (digit * Buckets);
-                if (!ToPlaces(places, count))
-                {
-                    continue;
-                }
-
-                var shift = digit * DigitBits;
-                for (var index = 0; index < count; index++)
-                {
-                    to[places[(byte)(from[index].Prefix >> shift)]++] = from[index];
-                }
-
-                var swap = from;
-                from = to;
-                to = swap;
-            }
-
-            if (from != entries)
-            {
-                new ReadOnlySpan<SortEntry>(from, count).CopyTo(new Span<SortEntry>(entries, count));
-            }
-        }
-    }
-
-    private static void CountDigits(SortEntry* entries, int count, int digits, int* counts)
-    {
-        for (var index = 0; index < count; index++)
-        {
-            var prefix = entries[index].Prefix;
-            for (var digit = 0; digit < digits; digit++, prefix >>= DigitBits)
-            {
-                counts[(digit * Buckets) + (byte)prefix]++;
-            }
-        }
-    }
-
-    /// <summary>Turns counts into first places.</summary>
-    /// <returns>False when one bucket has everything, so that the digit moves nothing.</returns>
-    private static bool ToPlaces(int* counts, int count)
-    {
-        var place = 0;
-        for (var bucket = 0; bucket < Buckets; bucket++)
-        {
-            var inBucket = counts[bucket];
-            if (inBucket == count)
-            {
-                return false;
-            }
-
-            counts[bucket] = place;
-            place += inBucket;
-        }
-
-        Debug.Assert(place == count, "Each entry was counted once.");
-        return true;
     }
 
     private void Insertion(SortEntry* entries, int count)

@@ -23,7 +23,17 @@ internal sealed unsafe class NativeBuffer(MemoryBudget budget) : IDisposable
         {
             var capacity = Math.Max(bytes, CapacityBytes + (CapacityBytes / 2));
             Dispose();
-            Start = (byte*)NativeMemory.AlignedAlloc((nuint)capacity, AlignmentBytes);
+            if (capacity < HugePages.PageBytes)
+            {
+                Start = (byte*)NativeMemory.AlignedAlloc((nuint)capacity, AlignmentBytes);
+            }
+            else
+            {
+                // A transpose writes into as many pages at once as there are columns, a sort into as many as a digit has values.
+                capacity = HugePages.RoundUp(capacity);
+                Start = HugePages.Allocate(capacity);
+            }
+
             CapacityBytes = capacity;
             budget.Add(capacity);
         }
@@ -34,7 +44,15 @@ internal sealed unsafe class NativeBuffer(MemoryBudget budget) : IDisposable
     /// <summary>Frees the memory; <see cref="Reserve"/> may bring new.</summary>
     public void Dispose()
     {
-        NativeMemory.AlignedFree(Start);
+        if (CapacityBytes < HugePages.PageBytes)
+        {
+            NativeMemory.AlignedFree(Start);
+        }
+        else
+        {
+            HugePages.Free(Start, CapacityBytes);
+        }
+
         Start = null;
         budget.Add(-CapacityBytes);
         CapacityBytes = 0;

@@ -16,12 +16,11 @@ internal sealed unsafe class SortKeyPlan
 
     private const int WordBits = 64;
     private const int TimeBits = 32;
-    private readonly Part[] _parts;
 
     internal SortKeyPlan(ViewPlan view)
     {
-        var parts = new List<Part>();
-        var texts = new List<KeyField>();
+        var parts = new List<SortKeyPart>();
+        var texts = new List<int>();
         var word = 0; // The builder's; full, so the first tag begins the next one.
         var bitsLeft = 0;
         foreach (var name in view.Definition.OrderBy)
@@ -29,23 +28,24 @@ internal sealed unsafe class SortKeyPlan
             var slot = view.Tags.First(tag => tag.Tag.Name == name);
             if (slot.Tag.Type == TagType.Address)
             {
-                parts.Add(new Part(slot.Tag.Type, slot.OffsetBytes, word + 1, 0));
+                parts.Add(new SortKeyPart(slot.Tag.Type, slot.OffsetBytes, word + 1, 0, -1));
                 word += 2;
                 bitsLeft = 0;
                 continue;
             }
 
             Place(8 * slot.Tag.Type.WidthBytes(), ref word, ref bitsLeft);
-            parts.Add(new Part(slot.Tag.Type, slot.OffsetBytes, word, bitsLeft));
-            if (slot.Tag.Type == TagType.String)
+            var isText = slot.Tag.Type == TagType.String;
+            parts.Add(new SortKeyPart(slot.Tag.Type, slot.OffsetBytes, word, bitsLeft, isText ? texts.Count : -1));
+            if (isText)
             {
-                texts.Add(new KeyField(view.Tags.IndexOf(slot), word, bitsLeft));
+                texts.Add(view.Tags.IndexOf(slot));
             }
         }
 
         Place(TimeBits, ref word, ref bitsLeft);
-        parts.Add(new Part(TagType.U32, 0, word, bitsLeft)); // The low half of the time, which is all of it.
-        _parts = [.. parts];
+        parts.Add(new SortKeyPart(TagType.U32, 0, word, bitsLeft, -1)); // The low half of the time, which is all of it.
+        Parts = [.. parts];
         Texts = [.. texts];
         Words = word + 1;
     }
@@ -56,8 +56,11 @@ internal sealed unsafe class SortKeyPlan
     /// <summary>Words from one key to the next: the address of the row is the last.</summary>
     internal int Stride => Words + 1;
 
-    /// <summary>Where the ranks of string tags are found in a key.</summary>
-    internal KeyField[] Texts { get; }
+    /// <summary>The values of a row in the order in which they compare; the time is the last.</summary>
+    internal SortKeyPart[] Parts { get; }
+
+    /// <summary>The string tags among them, as indexes in the view's column order.</summary>
+    internal int[] Texts { get; }
 
     /// <summary>Composes the keys of rows that lie one after another, with word 0 left at 0.</summary>
     /// <returns>Earliest and latest time among them; above 32 bits when a row's time does not fit.</returns>
@@ -79,7 +82,7 @@ internal sealed unsafe class SortKeyPlan
                 tileKeys[((nint)index * Stride) + Words] = (ulong)row;
             }
 
-            foreach (var part in _parts)
+            foreach (var part in Parts)
             {
                 ComposePart(part, tile + part.OffsetBytes, rowBytes, count, tileKeys + part.Word, ranks);
             }
@@ -88,7 +91,7 @@ internal sealed unsafe class SortKeyPlan
         return (timeMin, timeMax);
     }
 
-    private void ComposePart(Part part, byte* value, int rowBytes, int count, ulong* key, ReadOnlySpan<uint> ranks)
+    private void ComposePart(SortKeyPart part, byte* value, int rowBytes, int count, ulong* key, ReadOnlySpan<uint> ranks)
     {
         var stride = Stride;
         var shift = part.Shift;
@@ -151,13 +154,12 @@ internal sealed unsafe class SortKeyPlan
 
         bitsLeft -= bits;
     }
-
-    /// <summary>One value of a row on its way into a key.</summary>
-    private readonly record struct Part(TagType Type, int OffsetBytes, int Word, int Shift);
 }
 
-/// <summary>Where the rank of a string tag lies in a sort key.</summary>
-/// <param name="Tag">Index of the tag in the view's column order.</param>
-/// <param name="Word">Word of the key.</param>
-/// <param name="Shift">Bits below it in that word; it has 32.</param>
-internal readonly record struct KeyField(int Tag, int Word, int Shift);
+/// <summary>One value of a row on its way into a key.</summary>
+/// <param name="Type">What it is.</param>
+/// <param name="OffsetBytes">Where it lies in the row.</param>
+/// <param name="Word">Word of the key; of an address the first of two.</param>
+/// <param name="Shift">Bits below it in that word.</param>
+/// <param name="Text">Index in <see cref="SortKeyPlan.Texts"/>; −1 for a number or an address.</param>
+internal readonly record struct SortKeyPart(TagType Type, int OffsetBytes, int Word, int Shift, int Text);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Weir.Core.Buffers;
 using Weir.Core.Model;
 
@@ -16,17 +17,18 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     /// <summary>Days that 32 bits of seconds reach.</summary>
     private const int DayCount = (int)(uint.MaxValue / DaySeconds) + 1;
 
-    /// <summary>Keys that are asked for ahead of the one that is folded.</summary>
-    private const int PrefetchAhead = 12;
-
-    private readonly NativeBuffer _keys = new(budget);
+    private readonly NativeBuffer _slabs = new(budget); // Start of each slab of rows.
     private readonly NativeBuffer _entries = new(budget);
+    private readonly NativeBuffer _keys = new(budget);
     private readonly NativeBuffer _rows = new(budget);
-    private readonly NativeBuffer _ranks = new(budget);
-    private readonly KeySort _sort = new();
+    private readonly RowPrefixes?[] _prefixes = new RowPrefixes?[schema.Views.Length];
+    private readonly PrefixSort _sort = new();
+    private readonly KeySort _tieSort = new();
     private readonly List<int> _groupEnds = [];
     private ushort[]? _groupsByDay;
+    private bool _hasGroups;
     private int _loadedCount;
+    private int _rowBytes;
 
     /// <summary>Number of rows after folding.</summary>
     internal int Count { get; private set; }
@@ -37,12 +39,13 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     /// <summary>Where each group of days ends; one end, <see cref="Count"/>, when all rows fit into one.</summary>
     internal IReadOnlyList<int> GroupEnds => _groupEnds;
 
-    /// <summary>Bytes of working memory.</summary>
-    internal long CapacityBytes => _keys.CapacityBytes + _entries.CapacityBytes + _rows.CapacityBytes + _ranks.CapacityBytes;
+    /// <summary>Which texts the rows have, by text column of <see cref="SortKeyPlan.Texts"/>.</summary>
+    internal TextMarks[] Texts { get; private set; } = [];
 
-    /// <summary>Ranks of the texts of one string tag, row by row.</summary>
-    /// <param name="text">Index in <see cref="SortKeyPlan.Texts"/>.</param>
-    internal uint* Ranks(int text) => (uint*)_ranks.Start + ((nint)text * _loadedCount);
+    /// <summary>Bytes of working memory.</summary>
+    internal long CapacityBytes => _slabs.CapacityBytes + _entries.CapacityBytes + _keys.CapacityBytes + _rows.CapacityBytes;
+
+    private SortEntry* Entries => (SortEntry*)_entries.Start;
 
     /// <summary>Gathers, sorts and folds the rows of <paramref name="view"/>.</summary>
     /// <exception cref="InvalidOperationException">A row's time does not fit a DateTime, which no decoder lets through.</exception>
@@ -50,88 +53,112 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     {
         _groupEnds.Clear();
         Count = 0;
-        _loadedCount = RowCount(cut, view);
+        _rowBytes = view.KeyBytes + schema.MeterBytes;
+        _loadedCount = LoadSlabs(cut, view);
+        var prefixes = _prefixes[view.Index] ??= new RowPrefixes(plan);
+        Texts = prefixes.Texts;
         if (_loadedCount == 0)
         {
             return;
         }
 
-        var keys = (ulong*)_keys.Reserve((long)_loadedCount * plan.Stride * sizeof(ulong));
-        var (timeMin, timeMax) = Compose(cut, view, plan, texts, keys);
-        if (timeMax > uint.MaxValue)
+        _ = _entries.Reserve(2L * _loadedCount * sizeof(SortEntry)); // And as many to sort into.
+        if (!TryWritePrefixes(cut, view, prefixes, texts, isLast: false))
+        {
+            TryWritePrefixes(cut, view, prefixes, texts, isLast: true);
+        }
+
+        if (prefixes.TimeMax > uint.MaxValue)
         {
             throw new InvalidOperationException(
-                $"A row of {view.Definition.Name} has the time {timeMax}, which a DateTime column cannot hold.");
+                $"A row of {view.Definition.Name} has the time {prefixes.TimeMax}, which a DateTime column cannot hold.");
         }
 
-        GroupDays(plan, keys, timeMin, timeMax);
-        var entries = (SortEntry*)_entries.Reserve(2L * _loadedCount * sizeof(SortEntry));
-        for (var index = 0; index < _loadedCount; index++)
+        // Nearly always false: there can't be more days than the span has.
+        _hasGroups = (prefixes.TimeMax / DaySeconds) - (prefixes.TimeMin / DaySeconds) >= (ulong)blockDaysMax;
+        if (_hasGroups)
         {
-            entries[index] = new SortEntry(0, (uint)index);
+            GroupDays();
+            SortRun(0, _loadedCount, plan, texts); // By the group first, which is in no prefix.
+        }
+        else
+        {
+            _sort.Sort(Entries, Entries + _loadedCount, _loadedCount, prefixes.Bits);
+            SortTies(prefixes, plan, texts);
         }
 
-        _sort.Sort(keys, plan.Words, plan.Stride, entries, entries + _loadedCount, _loadedCount);
-        Fold(plan, keys, entries, view.KeyBytes);
+        Fold(view.KeyBytes, isWhole: prefixes.IsWhole && !_hasGroups);
     }
 
     /// <summary>Frees the working memory; another <see cref="Load"/> may bring new.</summary>
     public void Dispose()
     {
-        _keys.Dispose();
+        _slabs.Dispose();
         _entries.Dispose();
+        _keys.Dispose();
         _rows.Dispose();
-        _ranks.Dispose();
     }
 
-    private static int RowCount(Cut cut, ViewPlan view)
+    /// <summary>Lists the slabs of all shards. A row's number is that of its slab, and then its place there.</summary>
+    /// <returns>Number of rows.</returns>
+    private int LoadSlabs(Cut cut, ViewPlan view)
     {
-        var count = 0;
+        var (slabCount, rowCount) = (0, 0);
         for (var shard = 0; shard < cut.ShardCount; shard++)
         {
-            count = checked(count + (cut.Rows(shard, view.Index)?.Count ?? 0));
+            var count = cut.Rows(shard, view.Index)?.Count ?? 0;
+            rowCount = checked(rowCount + count);
+            slabCount += (count + RowStore.RowsPerSlab - 1) / RowStore.RowsPerSlab;
         }
 
-        return count;
-    }
-
-    private (ulong TimeMin, ulong TimeMax) Compose(Cut cut, ViewPlan view, SortKeyPlan plan, TextRanks texts, ulong* keys)
-    {
-        var (timeMin, timeMax) = (ulong.MaxValue, 0UL);
+        var slabs = (byte**)_slabs.Reserve((long)slabCount * sizeof(byte*));
         for (var shard = 0; shard < cut.ShardCount; shard++)
         {
-            if (cut.Rows(shard, view.Index) is not { } rows)
+            if (cut.Rows(shard, view.Index) is { } rows)
             {
-                continue;
-            }
-
-            Debug.Assert(rows.RowBytes == view.KeyBytes + schema.MeterBytes, "The rows are those of the view.");
-            for (var from = 0; from < rows.Count; from += RowStore.RowsPerSlab)
-            {
-                var count = Math.Min(RowStore.RowsPerSlab, rows.Count - from); // Rows lie side by side within a slab only.
-                var (min, max) = plan.Compose(rows[from], rows.RowBytes, count, keys, texts.RanksById);
-                timeMin = Math.Min(timeMin, min);
-                timeMax = Math.Max(timeMax, max);
-                keys += (nint)count * plan.Stride;
+                Debug.Assert(rows.RowBytes == _rowBytes, "The rows are those of the view.");
+                for (var from = 0; from < rows.Count; from += RowStore.RowsPerSlab)
+                {
+                    *slabs++ = rows[from];
+                }
             }
         }
 
-        return (timeMin, timeMax);
+        return rowCount;
     }
 
-    /// <summary>Puts the number of the group of days into word 0 of each key when the rows have more days than a block may.</summary>
-    private void GroupDays(SortKeyPlan plan, ulong* keys, ulong timeMin, ulong timeMax)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private byte* RowOf(uint index) =>
+        ((byte**)_slabs.Start)[index / RowStore.RowsPerSlab] + ((nint)(index % RowStore.RowsPerSlab) * _rowBytes);
+
+    private bool TryWritePrefixes(Cut cut, ViewPlan view, RowPrefixes prefixes, TextRanks texts, bool isLast)
     {
-        if ((timeMax / DaySeconds) - (timeMin / DaySeconds) < (ulong)blockDaysMax)
+        var entries = Entries;
+        var slab = 0U;
+        prefixes.Begin(RowOf(0), texts.RanksById);
+        for (var shard = 0; shard < cut.ShardCount; shard++)
         {
-            return; // Nearly always: there can't be more days than the span has.
+            var rest = cut.Rows(shard, view.Index)?.Count ?? 0;
+            for (; rest > 0; rest -= RowStore.RowsPerSlab, slab++)
+            {
+                var count = Math.Min(RowStore.RowsPerSlab, rest); // Rows lie side by side within a slab only.
+                prefixes.Write(
+                    ((byte**)_slabs.Start)[slab], _rowBytes, count, slab * RowStore.RowsPerSlab, entries, texts.RanksById);
+                entries += count;
+            }
         }
 
+        return isLast || prefixes.TryEnd();
+    }
+
+    /// <summary>Numbers the groups of days, for rows that have more days than a block may.</summary>
+    private void GroupDays()
+    {
         var groups = _groupsByDay ??= new ushort[DayCount];
         Array.Clear(groups);
         for (var index = 0; index < _loadedCount; index++)
         {
-            groups[Day(keys, index, plan)] = 1;
+            groups[Day(RowOf(Entries[index].Index))] = 1;
         }
 
         var seen = 0;
@@ -143,69 +170,83 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
                 seen++;
             }
         }
+    }
 
-        for (var index = 0; index < _loadedCount; index++)
+    private static int Day(byte* row) => (int)(*(ulong*)row / DaySeconds);
+
+    /// <summary>Sorts rows whose prefixes are equal and do not say everything.</summary>
+    private void SortTies(RowPrefixes prefixes, SortKeyPlan plan, TextRanks texts)
+    {
+        for (var from = 0; from < _loadedCount && !prefixes.IsWhole;)
         {
-            keys[(nint)index * plan.Stride] = groups[Day(keys, index, plan)];
+            var to = from + 1;
+            while (to < _loadedCount && Entries[to].Prefix == Entries[from].Prefix)
+            {
+                to++;
+            }
+
+            if (to - from > 1)
+            {
+                SortRun(from, to - from, plan, texts);
+            }
+
+            from = to;
         }
     }
 
-    private static int Day(ulong* keys, int index, SortKeyPlan plan) =>
-        (int)(*(ulong*)keys[((nint)index * plan.Stride) + plan.Words] / DaySeconds);
+    /// <summary>Sorts some entries by their whole keys.</summary>
+    private void SortRun(int from, int count, SortKeyPlan plan, TextRanks texts)
+    {
+        var keys = (ulong*)_keys.Reserve((long)count * (plan.Stride * sizeof(ulong)));
+        var entries = Entries + from;
+        for (var index = 0; index < count; index++)
+        {
+            var row = RowOf(entries[index].Index);
+            var key = keys + ((nint)index * plan.Stride);
+            plan.Compose(row, _rowBytes, 1, key, texts.RanksById);
+            key[0] = _hasGroups ? _groupsByDay![Day(row)] : 0UL;
+            key[plan.Words] = entries[index].Index;
+            entries[index] = new SortEntry(0, (uint)index);
+        }
 
-    private void Fold(SortKeyPlan plan, ulong* keys, SortEntry* entries, int keyBytes)
+        _tieSort.Sort(keys, plan.Words, plan.Stride, entries, entries + _loadedCount, count);
+        for (var index = 0; index < count; index++)
+        {
+            var key = keys + ((nint)entries[index].Index * plan.Stride);
+            entries[index] = new SortEntry(0, (uint)key[plan.Words]);
+        }
+    }
+
+    /// <summary>Lists the rows, those of equal keys as one. Keys that are not whole in the prefixes are compared.</summary>
+    private void Fold(int keyBytes, bool isWhole)
     {
         var rows = (byte**)_rows.Reserve((long)_loadedCount * sizeof(byte*));
-        _ = _ranks.Reserve((long)_loadedCount * plan.Texts.Length * sizeof(uint));
-        var words = plan.Words;
-        var previous = keys + ((nint)entries[0].Index * plan.Stride);
+        var entries = Entries;
         var kept = 0;
         for (var index = 0; index < _loadedCount; index++)
         {
-            if (index + PrefetchAhead < _loadedCount)
+            var row = RowOf(entries[index].Index);
+            if (index > 0 && entries[index].Prefix == entries[index - 1].Prefix && (isWhole || AreEqual(row, rows[kept - 1], keyBytes)))
             {
-                Prefetch.Bytes((byte*)(keys + ((nint)entries[index + PrefetchAhead].Index * plan.Stride)), plan.Stride * sizeof(ulong));
-            }
-
-            var key = keys + ((nint)entries[index].Index * plan.Stride);
-
-            // Equal keys were in the same runs of the sort, so they have equal prefixes; equal prefixes alone say nothing.
-            if (index > 0 && entries[index].Prefix == entries[index - 1].Prefix && AreEqual(key, previous, words))
-            {
-                FoldMeters(rows[kept - 1] + keyBytes, (byte*)key[words] + keyBytes);
+                FoldMeters(rows[kept - 1] + keyBytes, row + keyBytes);
                 continue;
             }
 
-            if (key[0] != previous[0])
+            if (_hasGroups && kept > 0 && _groupsByDay![Day(row)] != _groupsByDay[Day(rows[kept - 1])])
             {
                 _groupEnds.Add(kept);
             }
 
-            for (var text = 0; text < plan.Texts.Length; text++)
-            {
-                Ranks(text)[kept] = (uint)(key[plan.Texts[text].Word] >> plan.Texts[text].Shift);
-            }
-
-            rows[kept++] = (byte*)key[words];
-            previous = key;
+            rows[kept++] = row;
         }
 
         _groupEnds.Add(kept);
         Count = kept;
     }
 
-    private static bool AreEqual(ulong* left, ulong* right, int words)
-    {
-        for (var word = 0; word < words; word++)
-        {
-            if (left[word] != right[word])
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
+    /// <summary>Texts are interned and padding is 0, so keys that are equal have equal bytes.</summary>
+    private static bool AreEqual(byte* left, byte* right, int keyBytes) =>
+        new ReadOnlySpan<byte>(left, keyBytes).SequenceEqual(new ReadOnlySpan<byte>(right, keyBytes));
 
     private void FoldMeters(byte* into, byte* from)
     {

@@ -39,8 +39,11 @@ internal sealed class TextRanks : IComparer<int>
         }
     }
 
+    /// <summary>The id of a rank.</summary>
+    internal int IdOf(int rank) => _idsByRank[rank];
+
     /// <summary>The text of a rank.</summary>
-    internal ReadOnlySpan<byte> Utf8(uint rank) => _strings.Utf8(_idsByRank[rank]);
+    internal ReadOnlySpan<byte> Utf8(int rank) => _strings.Utf8(_idsByRank[rank]);
 
     /// <summary>Compares the texts of two ids byte by byte, as ClickHouse does.</summary>
     public int Compare(int left, int right) => _strings.Utf8(left).SequenceCompareTo(_strings.Utf8(right));

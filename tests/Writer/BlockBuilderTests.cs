@@ -59,6 +59,26 @@ public sealed class BlockBuilderTests
     }
 
     [Fact]
+    public void A_builder_makes_of_a_cut_what_a_new_one_makes_whatever_cuts_it_has_had()
+    {
+        // It remembers which bits of the keys differed: each cut here has other ones, more of them or fewer.
+        using var fixture = new CutFixture(TestRecords.AllTypes);
+        using var builder = new BlockBuilder(fixture.Schema, _bare, fixture.Budget);
+        for (var seed = 1; seed <= 40; seed++)
+        {
+            var random = new Random(seed);
+            var days = random.Next(3) switch { 0 => 1, 1 => 2, _ => 200 };
+            var spread = random.Next(4) switch { 0 => 1, 1 => 3, 2 => 255, _ => 20 };
+            var records = TestRecords.Random(fixture.Schema, random, random.Next(1, 1_500), days, spread);
+            using var built = builder.Build(fixture.Make(records));
+            using var newBuilder = new BlockBuilder(fixture.Schema, _bare, fixture.Budget);
+            using var expected = newBuilder.Build(fixture.Make(records));
+
+            Assert.True(expected.Blocks.Select(Hex).SequenceEqual(built.Blocks.Select(Hex)), $"seed {seed}");
+        }
+    }
+
+    [Fact]
     public void A_block_is_split_by_days_first_and_then_into_equal_parts_in_sort_order()
     {
         for (var seed = 1; seed <= 20; seed++)

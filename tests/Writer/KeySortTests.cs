@@ -78,6 +78,41 @@ public sealed unsafe class KeySortTests
         }
     }
 
+    [Theory]
+    [InlineData(1_000, 64)]
+    [InlineData(50_000, 64)]
+    [InlineData(50_000, 13)]
+    [InlineData(50_000, 1)]
+    [InlineData(9_000, 8)]
+    public void Prefixes_of_any_spread_come_out_in_order(int count, int bits)
+    {
+        var random = new Random(count + bits);
+        var highest = ulong.MaxValue >> (64 - bits);
+        Func<ulong>[] draws =
+        [
+            () => (ulong)random.NextInt64(long.MinValue, long.MaxValue) & highest,
+            () => (ulong)random.Next(3) & highest, // Long runs of equal ones.
+            () => random.Next(100) == 0 ? highest - (ulong)random.Next(2) : (ulong)random.NextInt64() & (highest >> 20), // One bucket has most.
+            () => highest,
+        ];
+        foreach (var draw in draws)
+        {
+            var entries = new SortEntry[2 * count];
+            for (var index = 0; index < count; index++)
+            {
+                entries[index] = new SortEntry(draw(), (uint)index);
+            }
+
+            var expected = entries.Take(count).OrderBy(entry => entry.Prefix).ToList(); // Stable, as the radix sort is.
+            fixed (SortEntry* first = entries)
+            {
+                new PrefixSort().Sort(first, first + count, count, bits);
+            }
+
+            Assert.Equal(expected, entries.Take(count));
+        }
+    }
+
     private static ulong Mask(Random random) => random.Next(6) switch
     {
         0 => 0,

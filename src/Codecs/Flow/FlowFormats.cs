@@ -1,3 +1,4 @@
+using Weir.Core.Buffers;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -11,15 +12,16 @@ public static class FlowFormats
     /// <summary>Makes a decoder that fills records of <paramref name="schema"/>.</summary>
     /// <param name="format">One of <see cref="Names"/>.</param>
     /// <param name="schema">The tags and meters to fill.</param>
+    /// <param name="budget">Charged with what the decoder keeps; null for none.</param>
     /// <exception cref="ArgumentException">
     /// No format of that name, or the schema has a tag or meter that is not standard and names no source.
     /// </exception>
-    public static FlowDecoder Create(string format, StreamSchema schema) => format switch
+    public static FlowDecoder Create(string format, StreamSchema schema, MemoryBudget? budget = null) => format switch
     {
         "pmacct-json" => new PmacctJsonDecoder(schema),
         "goflow2" => new Goflow2Decoder(schema),
         "goflow2-json" => new Goflow2JsonDecoder(schema),
-        "weir-proto" => new WeirProtoDecoder(schema),
+        "weir-proto" => new WeirProtoDecoder(schema, budget: budget),
         "weir" => new WeirBatchDecoder(schema),
         _ => throw new ArgumentException($"There is no format {format}; there are {string.Join(", ", Names)}.", nameof(format)),
     };

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Weir.Core.Buffers;
 using Weir.Core.Hashing;
 
 namespace Weir.Codecs.Flow;
@@ -30,6 +31,7 @@ internal sealed unsafe class TagCache
 
     private readonly void* _memory;
     private readonly long _memoryBytes;
+    private readonly MemoryBudget? _budget;
     private readonly int _imageBytes;
     private readonly int _lineCount;
     private readonly uint _slotLineMask;
@@ -40,7 +42,8 @@ internal sealed unsafe class TagCache
     /// <summary>Makes an empty cache.</summary>
     /// <param name="imageBytes">Bytes of the tags of a row.</param>
     /// <param name="memoryBytes">Memory for entries.</param>
-    public TagCache(int imageBytes, int memoryBytes)
+    /// <param name="budget">Charged with all of the memory, whether the system has given it yet or not; null for none.</param>
+    public TagCache(int imageBytes, int memoryBytes, MemoryBudget? budget = null)
     {
         _imageBytes = imageBytes;
         _lineCount = memoryBytes / LineBytes;
@@ -55,6 +58,8 @@ internal sealed unsafe class TagCache
         _slots = (ulong*)(((nint)_memory + LineBytes - 1) & ~(LineBytes - 1));
         _entries = (byte*)_slots + ((nuint)slotLines * LineBytes);
         GC.AddMemoryPressure(_memoryBytes);
+        _budget = budget;
+        budget?.Add(_memoryBytes);
     }
 
     /// <summary>Times that all entries were forgotten for want of room, or by <see cref="Clear"/>.</summary>
@@ -199,6 +204,7 @@ internal sealed unsafe class TagCache
     {
         NativeMemory.Free(_memory);
         GC.RemoveMemoryPressure(_memoryBytes);
+        _budget?.Add(-_memoryBytes);
     }
 
     private static ulong HashOfFew(byte* bytes, int length)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Weir.Core.Buffers;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -25,6 +26,12 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
 
     /// <summary>Memory for decoded tags, by default: some 130,000 tag sets of IPv4 flows.</summary>
     internal const int CacheBytesDefault = 16 << 20;
+
+    /// <summary>Share of the memory budget, as a divisor, that the decoded tags of one decoder may take: 16 MB of the default 1 GB.</summary>
+    private const int BudgetShare = 64;
+
+    /// <summary>Room for some tag sets, however small the budget is.</summary>
+    private const int CacheBytesMin = 4_096;
 
     /// <summary>Texts that the decoder keeps at most.</summary>
     internal const int TextsMax = 1 << 16;
@@ -67,8 +74,9 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
 
     /// <summary>Makes a decoder for a schema.</summary>
     /// <param name="schema">The schema.</param>
-    /// <param name="cacheBytes">Memory for decoded tags.</param>
-    public WeirProtoDecoder(StreamSchema schema, int cacheBytes = CacheBytesDefault)
+    /// <param name="cacheBytes">Memory for decoded tags; less where the budget is small.</param>
+    /// <param name="budget">Charged with the decoded tags; null for none.</param>
+    public WeirProtoDecoder(StreamSchema schema, int cacheBytes = CacheBytesDefault, MemoryBudget? budget = null)
     {
         var targets = new FieldTargets(schema);
         _finisher = new RowFinisher(targets);
@@ -76,7 +84,8 @@ internal sealed unsafe partial class WeirProtoDecoder : FlowDecoder
         _stringOffsets = _hash.StringOffsets.ToArray();
         _rowBytes = schema.RecordBytes;
         _tagWordCount = (schema.KeyBytes - StreamSchema.TimeBytes) / sizeof(ulong);
-        _cache = new TagCache(_tagWordCount * sizeof(ulong), cacheBytes);
+        var share = Math.Max((budget?.LimitBytes ?? long.MaxValue) / BudgetShare, CacheBytesMin);
+        _cache = new TagCache(_tagWordCount * sizeof(ulong), (int)Math.Min(cacheBytes, share), budget);
         _meterCount = schema.Meters.Length;
         _flowsOffset = targets.Meter(StandardSchema.Flows);
         _packetsOffset = targets.Meter(StandardSchema.Packets);

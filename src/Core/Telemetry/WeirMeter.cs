@@ -9,7 +9,7 @@ public static partial class WeirMeter
 
     /// <summary>Bytes of rows, chunks and waiting blocks.</summary>
     public static readonly MetricDefinition MemoryUsedBytes = new(
-        "weir_memory_used_bytes", MetricKind.Gauge, "Bytes that rows, chunks and waiting blocks hold; reading pauses at the limit.");
+        "weir_memory_used_bytes", MetricKind.Gauge, "Bytes that rows, chunks, waiting blocks and decoded tags hold; reading pauses at the limit.");
 
     /// <summary>Limit of those bytes.</summary>
     public static readonly MetricDefinition MemoryLimitBytes = new(

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using Google.Protobuf;
 using Weir.Codecs.Flow;
+using Weir.Core.Buffers;
 using Weir.Core.Model;
 using Weir.Tests.Goflow2;
 using Weir.Tests.Support;
@@ -134,6 +135,23 @@ public sealed class TagCacheTests
         }
 
         Assert.Equal(cacheBytes < 10_000, warm.CacheClearCount > 0);
+    }
+
+    [Theory]
+    [InlineData(1L << 30, 16 << 20, 20 << 20)]
+    [InlineData(64L << 20, 1 << 20, 5 << 18)]
+    [InlineData(0, 4_096, 8_192)]
+    public void Decoded_tags_are_charged_to_the_budget_and_take_a_small_share_of_it(long limitBytes, long usedMin, long usedMax)
+    {
+        var budget = new MemoryBudget(limitBytes);
+        var decoder = new WeirProtoDecoder(FlowSamples.Standard, budget: budget);
+        using var sink = new RecordingSink(FlowSamples.Standard, rowsMax: 64);
+        var random = new Random(Seed);
+        decoder.Decode(FlowSamples.WeirProto([.. Enumerable.Range(0, 500).Select(_ => FlowSamples.Random(random))]), sink);
+
+        Assert.Equal(500, sink.AcceptedCount);
+        Assert.InRange(budget.UsedBytes, usedMin, usedMax);
+        GC.KeepAlive(decoder);
     }
 
     [Fact]
