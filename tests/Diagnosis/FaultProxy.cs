@@ -96,6 +96,8 @@ internal sealed class FaultProxy : IAsyncDisposable
             request.Headers.TryAddWithoutValidation(header.Key, isKey && HasWrongPassword ? "wrong" : header.Value.ToString());
         }
 
+        request.Headers.TryAddWithoutValidation("User-Agent", http.Request.Headers.UserAgent.ToString()); // The server's log names writers by it.
+
         using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, http.RequestAborted);
         http.Response.StatusCode = (int)response.StatusCode;
         await response.Content.CopyToAsync(http.Response.Body, http.RequestAborted);

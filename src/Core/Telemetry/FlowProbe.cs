@@ -51,6 +51,9 @@ public sealed unsafe class FlowProbe
         }
     }
 
+    /// <summary>False to look at nothing: for the benchmark of what looking costs. Set before the worker starts.</summary>
+    public bool IsOn { get; set; } = true;
+
     /// <summary>Records that were sampled so far: the number of the next one.</summary>
     public long SampledCount
     {
@@ -73,6 +76,11 @@ public sealed unsafe class FlowProbe
     /// <summary>Remembers one record of a chunk, each with the same chance. The worker, before it folds the chunk.</summary>
     public void Chunk(RecordChunk chunk)
     {
+        if (!IsOn)
+        {
+            return;
+        }
+
         _random ^= _random << 13;
         _random ^= _random >> 7;
         _random ^= _random << 17;
@@ -85,7 +93,7 @@ public sealed unsafe class FlowProbe
     public void Rows(Cut cut, ViewPlan plan, RowStore rows)
     {
         Volatile.Read(ref _tap)?.Rows(cut, plan, rows);
-        if (plan.Index != _finest.Index)
+        if (plan.Index != _finest.Index || !IsOn)
         {
             return;
         }
