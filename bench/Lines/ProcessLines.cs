@@ -146,7 +146,8 @@ internal static class ProcessLines
         }
     }
 
-    private static string Configuration(string bootstrap, string format, string directory) => $$"""
+    /// <summary>What the program runs with; further sections may follow.</summary>
+    internal static string Configuration(string bootstrap, string format, string directory) => $$"""
         kafka:
           bootstrap: {{bootstrap}}
           topics:

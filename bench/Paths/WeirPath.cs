@@ -52,6 +52,13 @@ internal sealed class WeirPath : IDisposable
     /// <summary>Bytes of native memory in use.</summary>
     public long UsedBytes => _budget.UsedBytes;
 
+    /// <summary>False to leave out what diagnosis and taps look at.</summary>
+    public bool IsProbed
+    {
+        get => _worker.Probe.IsOn;
+        set => _worker.Probe.IsOn = value;
+    }
+
     /// <summary>Reads messages up to and with the fold of the cut that they are.</summary>
     /// <returns>The cut, with its rows.</returns>
     public Cut Fold(byte[][] messages)

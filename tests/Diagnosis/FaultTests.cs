@@ -88,8 +88,10 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
             () => Set(() => proxy.InsertDelay = TimeSpan.FromSeconds(2)),
             () => Set(() => proxy.InsertDelay = TimeSpan.Zero),
             new Expected("clickhouse-slow", "clickhouse", "flush.interval", "127.0.0.1") { Evidence = "the time goes on the way" });
+        proxy.InsertErrorTable = "edge_1s"; // A ledger that is refused for ever stops the process, and has no diagnosis.
         await AnswerAsync("a column is gone", "Code: 16, e.displayText() = DB::Exception: No such column bytes in table weir_diagnosis.edge_1s",
             new Expected("blocks-refused", "clickhouse", "clickhouse.on_refused", "view edge_1s"));
+        proxy.InsertErrorTable = null;
         await AnswerAsync("too many parts", "Code: 252, e.displayText() = DB::Exception: Too many parts (301). Merges are processing significantly slower than inserts.",
             new Expected("clickhouse-too-many-parts", "clickhouse", "flush.interval", "127.0.0.1"));
         await AnswerAsync("the disk is full", "Code: 243, e.displayText() = DB::Exception: Cannot reserve 1.00 MiB, not enough space",

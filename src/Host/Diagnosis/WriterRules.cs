@@ -133,7 +133,7 @@ internal static class WriterRules
             [
                 string.Create(CultureInfo.InvariantCulture, $"inserts were being answered {busy:P0} of the time; the mean takes {mean.TotalSeconds:0.00} s, the one that runs {running.TotalSeconds:0.0} s so far"),
                 string.Create(CultureInfo.InvariantCulture, $"{window.Rate(frame => frame.Host.Writer.RowCount):N0} rows a second are stored, {window.Last.Host.Writer.WaitingCutCount} cuts wait"),
-                .. ServersOwn(window, mean),
+                .. ServersOwn(window, mean > running ? mean : running),
             ],
             Option = "flush.interval",
             From = Durations.Format(interval),
