@@ -122,7 +122,7 @@ internal static class TelemetryLine
                 using var watchers = isOn ? weir.Watch() : null;
                 var (warmUp, duration) = context.Plan.IsQuick
                     ? (TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15)) // A cut each 10 s, and its spans 5 s later.
-                    : (TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(40));
+                    : (TimeSpan.FromSeconds(45), TimeSpan.FromSeconds(40)); // The compiler is done by then.
                 Feed(feeder, warmUp);
                 var (cpu, at) = (CpuClock.ProcessNanos(weir.Id), Stopwatch.GetTimestamp());
                 Feed(feeder, duration);

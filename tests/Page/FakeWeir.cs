@@ -49,6 +49,9 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
     /// <summary>The secret that requests must bring; null for none.</summary>
     public string? Token { get; init; }
 
+    /// <summary>The slowest cuts, the slowest first.</summary>
+    public IReadOnlyList<CutTrace> SlowCuts { get; set; } = [];
+
     /// <summary>What is wrong; null for an endpoint without a diagnosis.</summary>
     public DiagnosisReport? Diagnosis { get; set; }
 
@@ -79,6 +82,7 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
             },
             Sink = "ClickHouse of the test",
             Configuration = Configuration,
+            SlowCuts = () => SlowCuts,
             Diagnose = Diagnosis is { } report ? () => Task.FromResult(report) : null,
             Time = Time,
         });
