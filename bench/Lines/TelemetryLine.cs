@@ -17,9 +17,9 @@ namespace Weir.Bench.Lines;
 /// </para>
 /// <para>
 /// What is paid for records, by the threads that fold them: the path in memory with probes on and off, the same objects, in turns. What is
-/// paid for time, whatever the rate is: CPU of the whole program under a light load, once with registry, scrapes each second, a viewer of the
-/// page, history, diagnosis, <c>weir_system</c> tables and traces, and once with none of them (<c>WEIR_FAULT=no-telemetry</c>,
-/// <c>telemetry.tables: false</c>); the program hardly works otherwise, so hundredths of a core show.
+/// paid for time, whatever the rate is: CPU of the whole program under a light load, once with registry, scrapes each second, a viewer
+/// of the page, history, diagnosis, <c>weir_system</c> tables and traces, and once with none of them
+/// (<c>WEIR_FAULT=no-telemetry</c>, <c>telemetry.tables: false</c>); the program hardly works otherwise, so hundredths of a core show.
 /// </para>
 /// </remarks>
 internal static class TelemetryLine
@@ -71,9 +71,8 @@ internal static class TelemetryLine
             Peer = whole - records - time,
             Ratio = whole / (whole - records - time),
             Target = context.Plan.IsQuick ? null : _target, // One turn of each is not enough.
-            Note = string.Create(
-                CultureInfo.InvariantCulture,
-                $"Probes: {records:F2} ns a flow (path in memory {probed:F2} and {bare:F2}, ratio {ratio:F4}). Under a light load {Cores(on)} cores with telemetry, {Cores(off)} without: {time:F2} ns a flow at {rate / 1e6:F2} M flows/s."),
+            Note = $"Probes: {records:F2} ns a flow (path in memory {probed:F2} and {bare:F2}, ratio {ratio:F4}). Under a light load "
+                + $"{Cores(on)} cores with telemetry, {Cores(off)} without: {time:F2} ns a flow at {rate / 1e6:F2} M flows/s.",
         };
         context.Forget();
     }

@@ -7,8 +7,8 @@ namespace Weir.Host.Diagnosis;
 /// <remarks>
 /// <para>
 /// It is asked only while somebody looks or inserts are slow, once in <see cref="_ageMax"/> at most, one question at a time, with a
-/// time-out here and at the server, on connections of its own: a question that hangs or fails holds nobody up, and moves no insert to another
-/// server. The embedded engine has no such log and is not asked.
+/// time-out here and at the server, on connections of its own: a question that hangs or fails holds nobody up, and moves no insert
+/// to another server. The embedded engine has no such log and is not asked.
 /// </para>
 /// <para>Any thread.</para>
 /// </remarks>
@@ -41,7 +41,9 @@ internal sealed class InsertLog : IAsyncDisposable
     private bool _isDisposed;
 
     /// <summary>Prepares; nothing is sent before it is asked.</summary>
-    /// <param name="servers">A sink for each server, in the order of the data's sink; none where the store is embedded. Disposed with this.</param>
+    /// <param name="servers">
+    /// A sink for each server, in the order of the data's sink; none where the store is embedded. Disposed with this.
+    /// </param>
     /// <param name="target">Number of the server that inserts go to now.</param>
     /// <param name="database">The database of the views.</param>
     /// <param name="time">The process's clock.</param>
@@ -119,7 +121,9 @@ internal sealed class InsertLog : IAsyncDisposable
         }
     }
 
-    /// <summary>The question. Old and new servers understand it: the type of an entry is a number on the ones and an enumeration on the others.</summary>
+    /// <summary>
+    /// The question. Old and new servers understand it: the type of an entry is a number on the ones and an enumeration on the others.
+    /// </summary>
     /// <param name="table">The log.</param>
     /// <param name="database">The database of the views.</param>
     /// <param name="window">How far to look back.</param>
@@ -174,7 +178,8 @@ internal sealed class InsertLog : IAsyncDisposable
         try
         {
             var server = _servers[Math.Min(_target(), _servers.Count - 1)];
-            var text = await server.QueryTextAsync(Statement(Table, _database, _window), "TabSeparatedRaw", linked.Token).ConfigureAwait(false);
+            var statement = Statement(Table, _database, _window);
+            var text = await server.QueryTextAsync(statement, "TabSeparatedRaw", linked.Token).ConfigureAwait(false);
             return Reading([.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))], _window);
         }
         catch (ClickHouseException error)

@@ -25,8 +25,13 @@ internal sealed record InsertLogReading(string? WhyNot, double WindowS, IReadOnl
     /// <summary>Nothing is known.</summary>
     public static InsertLogReading NotAvailable(string whyNot) => new(whyNot, 0, []);
 
-    private string Line(WriterInserts writer) => Text(
-        $"system.query_log, last {WindowS:0} s, writer {writer.Writer}{(writer.IsThis ? " (this process)" : "")}: {writer.InsertCount} inserts, {writer.MeanS:0.000} s each, {writer.MaxS:0.000} s at most, {writer.RowsPerS:N0} rows a second of insert time, {writer.FailedCount} failed");
+    private string Line(WriterInserts writer)
+    {
+        var who = $"{writer.Writer}{(writer.IsThis ? " (this process)" : "")}";
+        var times = Text($"{writer.InsertCount} inserts, {writer.MeanS:0.000} s each, {writer.MaxS:0.000} s at most");
+        var rows = Text($"{writer.RowsPerS:N0} rows a second of insert time, {writer.FailedCount} failed");
+        return Text($"system.query_log, last {WindowS:0} s, writer {who}: {times}, {rows}");
+    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
