@@ -19,6 +19,7 @@ internal static class LineCatalog
         .. ClickHouseLines.Groups,
         .. ProcessLines.Groups,
         ExactnessLine.Group,
+        TelemetryLine.Group,
         MemoryLines.Group,
         FloorLines.Group,
         FloorLines.Consume,

@@ -123,7 +123,7 @@ internal static class ProcessLines
     /// <param name="program">weir.dll.</param>
     /// <param name="format">Of the messages.</param>
     /// <param name="flows">What they hold.</param>
-    private static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows)
+    internal static ProgramRun RunProgram(BenchContext context, string program, string format, FlowSet flows)
     {
         var directory = Directory.CreateTempSubdirectory("weir-bench-run-").FullName;
         try
@@ -233,7 +233,7 @@ internal static class ProcessLines
     }
 
     /// <summary>What a run came to.</summary>
-    private sealed record ProgramRun(
+    internal sealed record ProgramRun(
         TimeSpan Elapsed,
         double RecordCount,
         long ReadCount,

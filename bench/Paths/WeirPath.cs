@@ -52,6 +52,13 @@ internal sealed class WeirPath : IDisposable
     /// <summary>Bytes of native memory in use.</summary>
     public long UsedBytes => _budget.UsedBytes;
 
+    /// <summary>False to leave out what diagnosis and taps look at.</summary>
+    public bool IsProbed
+    {
+        get => _worker.Probe.IsOn;
+        set => _worker.Probe.IsOn = value;
+    }
+
     /// <summary>Reads messages up to and with the fold of the cut that they are.</summary>
     /// <param name="messages">The messages.</param>
     /// <param name="routed">Called when all records are routed, before the marker that ends the cut.</param>

@@ -24,6 +24,7 @@ internal sealed class Feeder : IDisposable
         [.. Enumerable.Range(0, PartitionCount).Select(_ => new Queue<(long, int)>())];
     private readonly long[] _aheadBytes = new long[PartitionCount];
     private int _nextBatch;
+    private int _nextPartition;
 
     /// <summary>Makes the batches.</summary>
     /// <param name="bootstrap">The broker.</param>
@@ -87,6 +88,15 @@ internal sealed class Feeder : IDisposable
                 batch = _batches[_nextBatch];
             }
         }
+    }
+
+    /// <summary>Sends one batch, to the partitions in turn: for a load so light that the consumer follows.</summary>
+    public void SendOne()
+    {
+        var batch = _batches[_nextBatch];
+        _ = _sender.Send(_nextPartition, batch.Bytes);
+        _nextPartition = (_nextPartition + 1) % PartitionCount;
+        _nextBatch = (_nextBatch + 1) % _batches.Count;
     }
 
     public void Dispose() => _sender.Dispose();

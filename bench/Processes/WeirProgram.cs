@@ -91,6 +91,9 @@ internal sealed partial class WeirProgram : IDisposable
     /// <summary>All series of <c>/metrics</c>, labels as they are printed.</summary>
     public IReadOnlyDictionary<string, double> Metrics() => ReadMetrics(_client.GetStringAsync("metrics").GetAwaiter().GetResult());
 
+    /// <summary>Begins to look at it as Prometheus and a viewer of the page do.</summary>
+    public Watchers Watch() => new(_client.BaseAddress!);
+
     /// <summary>The next offset to be read, by partition.</summary>
     public IReadOnlyDictionary<int, long> NextOffsets()
     {

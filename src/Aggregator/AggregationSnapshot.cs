@@ -20,7 +20,14 @@ public sealed record AggregationSnapshot(
     int OpenCutCount,
     long TableBytes,
     TimeSpan BusyTime,
-    ImmutableArray<ViewFoldSnapshot> Views);
+    ImmutableArray<ViewFoldSnapshot> Views)
+{
+    /// <summary>Slots of the tables of all open cuts.</summary>
+    public long SlotCount { get; init; }
+
+    /// <summary>Rows of the open tables through their slots; 0 while none is open. A table grows when it is half full.</summary>
+    public double TableLoad => SlotCount == 0 ? 0 : Views.Sum(view => view.OpenSeriesCount) / (double)SlotCount;
+}
 
 /// <summary>One view of an aggregation worker.</summary>
 /// <param name="View">Name of the view.</param>

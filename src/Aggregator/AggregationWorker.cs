@@ -128,6 +128,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
     /// <summary>A reading of the counters. Any thread.</summary>
     public AggregationSnapshot Snapshot()
     {
+        var slotCount = _tables.Slots.RentedSlotCount; // Before the rows: a cut that ends meanwhile must not leave rows without slots.
         var views = ImmutableArray.CreateBuilder<ViewFoldSnapshot>(_counters.Length);
         for (var view = 0; view < _counters.Length; view++)
         {
@@ -142,7 +143,10 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
             Volatile.Read(ref _openCutCount),
             Volatile.Read(ref _openRowBytes) + _tables.Slots.RentedBytes + _tables.Slots.FreeBytes,
             TimeSpan.FromTicks(Volatile.Read(ref _busyTicks)),
-            views.MoveToImmutable());
+            views.MoveToImmutable())
+        {
+            SlotCount = slotCount,
+        };
     }
 
     /// <inheritdoc/>
@@ -154,6 +158,7 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
         reader.Read(WeirMeter.AggregationAbandonedCutsTotal, snapshot.AbandonedCutCount, _label);
         reader.Read(WeirMeter.AggregationOpenCuts, snapshot.OpenCutCount, _label);
         reader.Read(WeirMeter.AggregationTableBytes, snapshot.TableBytes, _label);
+        reader.Read(WeirMeter.AggregationTableLoad, snapshot.TableLoad, _label);
         reader.Read(WeirMeter.AggregationBusyTotal, snapshot.BusyTime.TotalSeconds, _label);
         foreach (var view in snapshot.Views)
         {

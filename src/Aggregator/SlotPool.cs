@@ -35,6 +35,9 @@ internal sealed unsafe class SlotPool(MemoryBudget budget) : IDisposable
     /// <summary>Bytes of arrays in use.</summary>
     internal long RentedBytes => Volatile.Read(ref _rentedBytes);
 
+    /// <summary>Slots of those.</summary>
+    internal long RentedSlotCount => RentedBytes / sizeof(ulong);
+
     /// <summary>Takes an array of 2^<paramref name="shift"/> slots, all 0.</summary>
     internal ulong* Rent(int shift)
     {

@@ -1,6 +1,7 @@
 using Weir.Aggregator;
 using Weir.Codecs.Flow;
 using Weir.Core.Buffers;
+using Weir.Core.Faults;
 using Weir.Core.Model;
 using Weir.Core.Queues;
 using Weir.Core.Telemetry;
@@ -46,6 +47,7 @@ internal sealed class WeirHost : IAsyncDisposable
     private readonly KafkaSource _source;
     private readonly AdminServer _admin;
     private readonly DiagnosisEngine _diagnosis;
+    private readonly InsertLog _insertLog;
     private readonly SystemTables? _tables;
     private IDisposable? _traces;
     private readonly string _version;
@@ -102,6 +104,7 @@ internal sealed class WeirHost : IAsyncDisposable
             logs.CreateLogger("weir.ingest"),
             Fault,
             (partition, from, to) => _writer.IsStoredAsync(partition, from, to, CancellationToken.None));
+        _insertLog = InsertLog.Create(options.Writer, Sink, time);
         _diagnosis = new DiagnosisEngine(
             options,
             Snapshot,
@@ -109,7 +112,8 @@ internal sealed class WeirHost : IAsyncDisposable
             [.. Schema.Views[0].Tags.Select(slot => slot.Tag.Name)],
             Budget,
             time,
-            logs.CreateLogger("weir.diagnosis"));
+            logs.CreateLogger("weir.diagnosis"),
+            _insertLog);
         _tables = !options.Telemetry.Tables ? null : new SystemTables(
             options.Telemetry,
             options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer, time) : Sink,
@@ -179,7 +183,11 @@ internal sealed class WeirHost : IAsyncDisposable
 
         _source.Start();
         _traces = TraceExport.Start(_options.Telemetry, _version);
-        _diagnosis.Start();
+        if (!FaultPoint.LeavesTelemetryOut)
+        {
+            _diagnosis.Start();
+        }
+
         _tables?.Start();
         WeirLog.Started(
             _logger,
@@ -244,6 +252,7 @@ internal sealed class WeirHost : IAsyncDisposable
     {
         await StopAsync();
         _diagnosis.Dispose();
+        await _insertLog.DisposeAsync();
         _traces?.Dispose();
         if (_tables is not null)
         {
@@ -271,16 +280,23 @@ internal sealed class WeirHost : IAsyncDisposable
         }
     }
 
-    private AggregationWorker CreateWorker(int index, ILogger logger) => new(
-        index,
-        Schema,
-        _rows,
-        _chunks,
-        _queuedShards.Length > 0 ? _queuedShards[index].Queue : null,
-        cut => _cuts.Enqueue(cut, (int)Math.Min(cut.Account().FoldedCount, int.MaxValue)),
-        error => Fault("aggregation", error),
-        _time,
-        logger);
+    private AggregationWorker CreateWorker(int index, ILogger logger)
+    {
+        var worker = new AggregationWorker(
+            index,
+            Schema,
+            _rows,
+            _chunks,
+            _queuedShards.Length > 0 ? _queuedShards[index].Queue : null,
+            cut => _cuts.Enqueue(cut, (int)Math.Min(cut.Account().FoldedCount, int.MaxValue)),
+            error => Fault("aggregation", error),
+            _time,
+            logger);
+        worker.Probe.IsOn = !FaultPoint.LeavesTelemetryOut;
+        return worker;
+    }
+
+    private async Task<DiagnosisReport> DiagnoseAsync() => _diagnosis.Report with { InsertLog = await _insertLog.AskAsync() };
 
     private AdminSources Sources() => new()
     {
@@ -296,7 +312,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Queues = Queues,
         Health = Health,
         SlowCuts = () => _writer.Snapshot().SlowCuts,
-        Diagnose = () => _diagnosis.Report,
+        Diagnose = DiagnoseAsync,
         Tap = new TapEndpoint(Schema, [.. _workers.Select(worker => worker.Probe)], () => _source.Snapshot().Rejects, _time),
         Profile = new ProfileEndpoint(_time),
         Account = () => _writer.Snapshot().Stored,

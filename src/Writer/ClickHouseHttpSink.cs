@@ -30,6 +30,8 @@ public sealed class ClickHouseHttpSink : IBlockSink
     /// <summary>A new connection now and then follows a changed DNS name.</summary>
     private static readonly TimeSpan _connectionAgeMax = TimeSpan.FromMinutes(5);
 
+    private static readonly ProductInfoHeaderValue[] _agent = [new("weir", null), new($"({WriterNames.Own})")];
+
     /// <summary>Characters of an error body that are read.</summary>
     private const int ErrorBytesMax = 16 << 10;
 
@@ -249,7 +251,11 @@ public sealed class ClickHouseHttpSink : IBlockSink
         var request = new HttpRequestMessage(HttpMethod.Post, $"{_baseUrls[target]}{query}") { Content = content };
         request.Headers.Add("X-ClickHouse-User", _options.User);
         request.Headers.ExpectContinue = false;
-        request.Headers.UserAgent.Add(new ProductInfoHeaderValue("weir", null));
+        foreach (var part in _agent)
+        {
+            request.Headers.UserAgent.Add(part);
+        }
+
         return request;
     }
 

@@ -21,7 +21,8 @@ internal sealed class TlsFront : IAsyncDisposable
     /// <param name="target">Where requests go.</param>
     /// <param name="files">The certificate that it shows, and its key.</param>
     /// <param name="clientCaFile">The authority of clients that it lets in; null for everybody.</param>
-    internal static async Task<TlsFront> StartAsync(Uri target, (string Certificate, string Key) files, string? clientCaFile = null)
+    /// <param name="directives">What else it does with requests.</param>
+    internal static async Task<TlsFront> StartAsync(Uri target, (string Certificate, string Key) files, string? clientCaFile = null, string directives = "")
     {
         var front = new TlsFront();
         var client = clientCaFile is null ? "" : $"ssl_client_certificate {clientCaFile}; ssl_verify_client on;";
@@ -35,7 +36,7 @@ internal sealed class TlsFront : IAsyncDisposable
               server {
                 listen 127.0.0.1:{{front.Port}} ssl;
                 ssl_certificate {{files.Certificate}}; ssl_certificate_key {{files.Key}}; {{client}}
-                location / { proxy_pass {{target}}; proxy_http_version 1.1; proxy_request_buffering off; }
+                location / { proxy_pass {{target}}; proxy_http_version 1.1; proxy_request_buffering off; {{directives}} }
               }
             }
             """);

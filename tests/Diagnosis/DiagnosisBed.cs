@@ -37,7 +37,8 @@ internal sealed class DiagnosisBed : IDisposable
     /// <param name="clickHouse">Keys of the section clickhouse.</param>
     /// <param name="window">The window of the diagnosis.</param>
     /// <param name="more">Further sections.</param>
-    public async Task<WeirRun> RunAsync(string clickHouse, string window, string more = "")
+    /// <param name="environment">Variables of the process.</param>
+    public async Task<WeirRun> RunAsync(string clickHouse, string window, string more = "", params (string Name, string Value)[] environment)
     {
         var config = Path.Combine(_directory.FullName, $"weir-{++_count}.yaml");
         await File.WriteAllTextAsync(config, $$"""
@@ -51,7 +52,7 @@ internal sealed class DiagnosisBed : IDisposable
             diagnosis: { window: {{window}} }
             {{more}}
             """);
-        var run = await WeirRun.StartAsync(_directory.FullName, config, new Dictionary<string, string>());
+        var run = await WeirRun.StartAsync(_directory.FullName, config, environment.ToDictionary(variable => variable.Name, variable => variable.Value));
         _runs.Add(run);
         Feeder.Follow(run.AdminUrl);
         return run;

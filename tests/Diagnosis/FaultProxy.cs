@@ -28,6 +28,9 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>What each insert is answered with, in the server's own words; null to ask the server.</summary>
     public string? InsertError { get; set; }
 
+    /// <summary>The one table whose inserts are answered so; null for all.</summary>
+    public string? InsertErrorTable { get; set; }
+
     /// <summary>True to pass requests on with a wrong password.</summary>
     public bool HasWrongPassword { get; set; }
 
@@ -78,7 +81,8 @@ internal sealed class FaultProxy : IAsyncDisposable
             await timer.WaitForNextTickAsync(http.RequestAborted);
         }
 
-        if (isInsert && InsertError is { } error)
+        var isMeant = isInsert && (InsertErrorTable is null || query.Contains($".`{InsertErrorTable}`", StringComparison.Ordinal));
+        if (isMeant && InsertError is { } error)
         {
             http.Response.StatusCode = StatusCodes.Status500InternalServerError;
             await http.Response.WriteAsync(error);
@@ -95,6 +99,8 @@ internal sealed class FaultProxy : IAsyncDisposable
             var isKey = header.Key.EndsWith("Key", StringComparison.OrdinalIgnoreCase);
             request.Headers.TryAddWithoutValidation(header.Key, isKey && HasWrongPassword ? "wrong" : header.Value.ToString());
         }
+
+        request.Headers.TryAddWithoutValidation("User-Agent", http.Request.Headers.UserAgent.ToString()); // The server's log names writers by it.
 
         using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, http.RequestAborted);
         http.Response.StatusCode = (int)response.StatusCode;

@@ -20,7 +20,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
 
     private static readonly TimeSpan _promised = TimeSpan.FromSeconds(30);
 
-    private readonly ClickHouseServer _server = new();
+    private readonly ClickHouseServer _server = new() { HasQueryLog = true };
     private readonly List<(string Name, TimeSpan After)> _score = [];
     private DiagnosisBed _bed = null!;
     private FlowLoad _normal = null!;
@@ -45,7 +45,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
         await using var proxy = new FaultProxy(_server.Url);
         await proxy.OpenAsync();
         var run = await _bed.RunAsync(
-            $"url: {proxy.Url}, user: weir, password: {ClickHouseServer.Password}, database: weir_diagnosis, request_timeout: 20s",
+            $"url: {proxy.Url}, user: weir, password: {ClickHouseServer.Password}, database: weir_diagnosis, request_timeout: 20s, on_refused: drop",
             "4s",
             """
             flush: { interval: 500ms }
@@ -58,6 +58,14 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
         await BrokerFaultsAsync(run);
         await RecordFaultsAsync(run);
         await MachineFaultsAsync(run);
+        Print();
+    }
+
+    [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
+    public async Task Faults_of_shards_keys_and_the_collector_are_named()
+    {
+        await ShardFaultsAsync();
+        await CollectorFaultAsync();
         Print();
     }
 
@@ -79,7 +87,11 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
             "ClickHouse is slow",
             () => Set(() => proxy.InsertDelay = TimeSpan.FromSeconds(2)),
             () => Set(() => proxy.InsertDelay = TimeSpan.Zero),
-            new Expected("clickhouse-slow", "clickhouse", "flush.interval", "127.0.0.1"));
+            new Expected("clickhouse-slow", "clickhouse", "flush.interval", "127.0.0.1") { Evidence = "the time goes on the way" });
+        proxy.InsertErrorTable = "edge_1s"; // A ledger that is refused for ever stops the process, and has no diagnosis.
+        await AnswerAsync("a column is gone", "Code: 16, e.displayText() = DB::Exception: No such column bytes in table weir_diagnosis.edge_1s",
+            new Expected("blocks-refused", "clickhouse", "clickhouse.on_refused", "view edge_1s"));
+        proxy.InsertErrorTable = null;
         await AnswerAsync("too many parts", "Code: 252, e.displayText() = DB::Exception: Too many parts (301). Merges are processing significantly slower than inserts.",
             new Expected("clickhouse-too-many-parts", "clickhouse", "flush.interval", "127.0.0.1"));
         await AnswerAsync("the disk is full", "Code: 243, e.displayText() = DB::Exception: Cannot reserve 1.00 MiB, not enough space",
@@ -194,6 +206,55 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
         _bed.End(run);
     }
 
+    private async Task ShardFaultsAsync()
+    {
+        const int RecordsPerMessage = 4_000; // More than the queue holds: who gets them all, loses some.
+        var run = await _bed.RunAsync(_bed.NewStore(), "3s", """
+            flush: { interval: 500ms }
+            aggregation: { workers: 2, queue: { policy: overwrite, capacity_records: 1024 } }
+            """);
+        var shard = new FlowLoad("own", Feeds.OneShard(1, 2, RecordsPerMessage), 10, DiagnosisBed.PartitionCount) { Burst = 5 };
+        await FaultAsync(
+            run,
+            "one shard gets everything",
+            () => Set(() => _bed.Feeder.Send(shard)),
+            () => Set(() => _bed.Feeder.Send(_normal)),
+            new Expected("hot-shard", "aggregation", "aggregation.workers", "shard 1") { Queue = "aggregation[1]" });
+        _bed.End(run);
+
+        run = await _bed.RunAsync(_bed.NewStore(), "3s", """
+            flush: { interval: 500ms }
+            aggregation: { workers: 1, queue: { policy: overwrite, capacity_records: 1024 } }
+            """);
+        var key = new FlowLoad("own", Feeds.HotKey(RecordsPerMessage), 10, DiagnosisBed.PartitionCount) { Burst = 5 };
+        await FaultAsync(
+            run,
+            "one tag set has nine of ten records",
+            () => Set(() => _bed.Feeder.Send(key)),
+            () => Set(() => _bed.Feeder.Send(_normal)),
+            new Expected("queue-too-small", "aggregation", "aggregation.queue.capacity_records", "dst_port=")
+            {
+                Queue = "aggregation[0]", Evidence = "one tag set has ",
+            });
+        _bed.End(run);
+    }
+
+    private async Task CollectorFaultAsync()
+    {
+        // 64 KiB of new objects between two collections, and readers of the admin endpoint that make more all the time.
+        var run = await _bed.RunAsync(
+            _bed.NewStore(), "3s", "flush: { interval: 500ms }", ("DOTNET_GCgen0size", "10000"), ("DOTNET_GCgen0MaxBudget", "10000"));
+        _bed.Feeder.Send(_normal);
+        await using var readers = new Readers(new Uri(run.AdminUrl, "metrics?snapshot=true"));
+        await FaultAsync(
+            run,
+            "the collector has too little memory",
+            () => Set(() => readers.Start(4)),
+            readers.StopAsync,
+            new Expected("gc-pressure", "process", "memory.limit", "runtime"));
+        _bed.End(run);
+    }
+
     private async Task MemoryFaultAsync()
     {
         var run = await _bed.RunAsync(_bed.NewStore(), "3s", """
@@ -271,6 +332,9 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
     {
         public string? Queue { get; init; }
 
+        /// <summary>Words that the evidence must have; null for any.</summary>
+        public string? Evidence { get; init; }
+
         /// <summary>True where a machine that others keep busy is the cause before this one; the score shows which it was.</summary>
         public bool MayBeStarved { get; init; }
 
@@ -284,6 +348,7 @@ public sealed class FaultTests(ITestOutputHelper output) : IAsyncLifetime
             && first.Stage == Stage
             && first.Option == Option
             && (Party is null || (first.Party?.Contains(Party, StringComparison.Ordinal) ?? false))
-            && (Queue is null || (first.Queue?.StartsWith(Queue, StringComparison.Ordinal) ?? false));
+            && (Queue is null || (first.Queue?.StartsWith(Queue, StringComparison.Ordinal) ?? false))
+            && (Evidence is null || first.Evidence.Any(line => line.Contains(Evidence, StringComparison.Ordinal)));
     }
 }

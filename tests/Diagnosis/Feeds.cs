@@ -1,6 +1,10 @@
 using System.Text;
 using Weir.Codecs.Flow;
+using Weir.Core.Model;
+using Weir.Ingest;
 using Weir.Tests.EndToEnd;
+using Weir.Tests.Support;
+using Xunit;
 
 namespace Weir.Tests.Diagnosis;
 
@@ -65,6 +69,26 @@ internal static class Feeds
         var records = FlowFeed.Make("weir", 3, recordsPerMessage * 4);
         var hot = records[0];
         return [.. FlowFeed.Messages("weir", records.Select((record, index) => index % 10 == 0 ? record : hot), recordsPerMessage)];
+    }
+
+    /// <summary>Records of as many series as there are, all of one shard's range.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="shardCount">Shards.</param>
+    /// <param name="recordsPerMessage">Records of each of the two messages.</param>
+    public static IReadOnlyList<byte[]> OneShard(int shard, int shardCount, int recordsPerMessage)
+    {
+        var schema = StreamSchema.Compile(StandardSchema.Views);
+        var decoder = FlowFormats.Create("weir", schema);
+        using var hashes = new RecordingSink(schema);
+        var candidates = FlowFeed.MakeDistinct(0, recordsPerMessage * shardCount * 3).ToList();
+        foreach (var message in FlowFeed.Messages("weir", candidates, 1_000))
+        {
+            decoder.Decode(message, hashes);
+        }
+
+        Assert.Equal(candidates.Count, hashes.Hashes.Count);
+        var records = candidates.Zip(hashes.Hashes).Where(pair => ShardRouter.ShardOf(pair.Second, shardCount) == shard).Select(pair => pair.First);
+        return [.. FlowFeed.Messages("weir", records.Take(recordsPerMessage * 2), recordsPerMessage)];
     }
 
     private static List<byte[]> Pmacct(IEnumerable<FlowRecord> records, int perMessage) => [.. FlowFeed.Messages("pmacct-json", records, perMessage)];

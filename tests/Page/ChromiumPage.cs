@@ -38,7 +38,8 @@ internal sealed class ChromiumPage : IAsyncDisposable
     /// <param name="width">Pixels of the screen.</param>
     /// <param name="height">Pixels of the screen.</param>
     /// <param name="isDark">Whether the user wants the dark scheme.</param>
-    public static async Task<ChromiumPage> OpenAsync(int width = 1280, int height = 900, bool isDark = false)
+    /// <param name="password">What the user types where the page asks for a password; null for nothing.</param>
+    public static async Task<ChromiumPage> OpenAsync(int width = 1280, int height = 900, bool isDark = false, string? password = null)
     {
         Assertions.SetDefaultExpectTimeout((float)_timeout.TotalMilliseconds);
         var playwright = await Playwright.CreateAsync();
@@ -55,6 +56,7 @@ internal sealed class ChromiumPage : IAsyncDisposable
                 ViewportSize = new ViewportSize { Width = width, Height = height },
                 ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
                 DeviceScaleFactor = width < 500 ? 2 : 1,
+                HttpCredentials = password is null ? null : new HttpCredentials { Username = "anybody", Password = password },
             });
             return new ChromiumPage(playwright, browser, page);
         }

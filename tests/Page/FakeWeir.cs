@@ -4,6 +4,7 @@ using Weir.Core.Queues;
 using Weir.Core.Telemetry;
 using Weir.Host;
 using Weir.Host.Admin;
+using Weir.Host.Diagnosis;
 using Weir.Ingest;
 using Weir.Tests.Support;
 using Weir.Writer;
@@ -45,6 +46,15 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
     /// <summary>The configuration in force.</summary>
     public string Configuration { get; set; } = "kafka:\n  group: weir\n";
 
+    /// <summary>The secret that requests must bring; null for none.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>The slowest cuts, the slowest first.</summary>
+    public IReadOnlyList<CutTrace> SlowCuts { get; set; } = [];
+
+    /// <summary>What is wrong; null for an endpoint without a diagnosis.</summary>
+    public DiagnosisReport? Diagnosis { get; set; }
+
     /// <summary>A queue whose equations hold.</summary>
     public static QueueSnapshot Queue(string name, int index, long overwritten = 0) => new(
         name, index, FullPolicy.Overwrite, 1_000, OfferedCount: 100_000 + overwritten, EnqueuedCount: 100_000 + overwritten,
@@ -58,7 +68,7 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
     /// <summary>Opens it; a port of 0 takes a free one.</summary>
     public async Task<Uri> StartAsync(int port = 0)
     {
-        _server = new AdminServer(new AdminOptions { Listen = new IPEndPoint(IPAddress.Loopback, port) }, "9.8.7", new AdminSources
+        _server = new AdminServer(new AdminOptions { Listen = new IPEndPoint(IPAddress.Loopback, port), Token = Token }, "9.8.7", new AdminSources
         {
             Metrics = [this],
             Queues = () => Queues,
@@ -72,6 +82,8 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
             },
             Sink = "ClickHouse of the test",
             Configuration = Configuration,
+            SlowCuts = () => SlowCuts,
+            Diagnose = Diagnosis is { } report ? () => Task.FromResult(report) : null,
             Time = Time,
         });
         await _server.StartAsync(CancellationToken.None);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using Weir.Core.Model;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin;
 using Weir.Tests.Support;
@@ -123,6 +124,31 @@ public sealed class PageInBrowserTests : IAsyncDisposable
               return map.getContext('2d').getImageData(0, 0, map.width, map.height).data.some(value => value > 0); }
             """));
         await Assertions.Expect(chromium.Page.Locator("#insert-figures")).ToContainTextAsync("p99, last minute");
+        chromium.AssertClean(url);
+    }
+
+    [RealPartFact(RealPart.Chromium)]
+    public async Task The_slowest_cuts_are_told_step_by_step()
+    {
+        var closed = new DateTimeOffset(2026, 1, 2, 3, 4, 0, TimeSpan.Zero);
+        _weir.SlowCuts =
+        [
+            new CutTrace(
+                new PartitionKey("flows", 2), 100, 250, 75_000, 1_200, 4, closed, closed.AddMilliseconds(40), closed.AddMilliseconds(140),
+                closed.AddMilliseconds(150), closed.AddSeconds(2.65), closed.AddSeconds(3.1)),
+        ];
+        var url = await StartAsync(lossesPerSecond: 0);
+        await using var chromium = await ChromiumPage.OpenAsync();
+        await chromium.AnswerDiagnoseAsync(Healthy);
+        await chromium.LoadAsync(url);
+
+        await Assertions.Expect(chromium.Page.Locator("#slow-cuts tbody tr")).ToHaveCountAsync(1);
+        Assert.Equal(
+            ["cut", "stored at", "records", "rows", "whole", "fold", "build", "plan", "insert", "ledger"], await chromium.HeadsAsync("#slow-cuts"));
+        var row = (await chromium.TableAsync("#slow-cuts"))[0];
+        Assert.Equal("flows/2 100–250", row[0]);
+        Assert.Equal(
+            ["75,000", "1,200", "3.10 s", "40.0 ms", "100 ms", "10.0 ms", "2.50 s", "450 ms"], row[2..].Select(cell => cell.Replace('\u00a0', ' ')));
         chromium.AssertClean(url);
     }
 

@@ -22,6 +22,9 @@ public sealed class ClickHouseServer : IAsyncLifetime
     private string _profile = "";
     private Process? _process;
 
+    /// <summary>True for a server that logs its queries to <c>system.query_log</c>.</summary>
+    internal bool HasQueryLog { get; init; }
+
     /// <summary>Its HTTP port; the same after a restart.</summary>
     public int Port { get; } = FreePort();
 
@@ -152,15 +155,19 @@ public sealed class ClickHouseServer : IAsyncLifetime
         }
     }
 
+    private string QueryLog => !HasQueryLog ? "" : """
+        <query_log><database>system</database><table>query_log</table><flush_interval_milliseconds>200</flush_interval_milliseconds></query_log>
+        """;
+
     private string Configuration() => $"""
         <yandex>
           <logger><level>warning</level><log>{_directory}/log</log><errorlog>{_directory}/errors</errorlog></logger>
           <http_port>{Port}</http_port><listen_host>127.0.0.1</listen_host>
           <path>{_directory}/data/</path><tmp_path>{_directory}/tmp/</tmp_path>
           <mark_cache_size>67108864</mark_cache_size><timezone>UTC</timezone>
-          {_replication}
+          {_replication}{QueryLog}
           <users_config>config.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
-          <profiles><default><log_queries>0</log_queries>{_profile}</default><reader><readonly>1</readonly></reader></profiles>
+          <profiles><default><log_queries>{(HasQueryLog ? 1 : 0)}</log_queries>{_profile}</default><reader><readonly>1</readonly></reader></profiles>
           <quotas><default/></quotas>
           <users>
             <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>

@@ -34,11 +34,17 @@ public static class FaultPoint
     /// <summary>Leaves plans and ledger rows out: for the benchmark of what they cost, and for nothing else.</summary>
     public const string NoNames = "no-names";
 
+    /// <summary>Leaves probes, diagnosis and the page's history out: for the benchmark of what they cost, and for nothing else.</summary>
+    public const string NoTelemetry = "no-telemetry";
+
     private static readonly (string Name, int Hits)? _fault = Parse(Environment.GetEnvironmentVariable(Variable));
     private static int _hitCount;
 
     /// <summary>True where <see cref="NoNames"/> was asked for: a crash then loses or doubles records, and no audit can tell.</summary>
     public static bool LeavesNamesOut => _fault is { Name: NoNames };
+
+    /// <summary>True where <see cref="NoTelemetry"/> was asked for.</summary>
+    public static bool LeavesTelemetryOut => _fault is { Name: NoTelemetry };
 
     /// <summary>The process passes the step <paramref name="name"/>: it may be killed here.</summary>
     public static void Hit(string name)

@@ -24,6 +24,9 @@ public sealed unsafe class FlowTap
     /// <summary>Part of the time, as a divisor, that all workers together look at most.</summary>
     private const int TimeShare = 100;
 
+    /// <summary>Rows of a cut that are looked at.</summary>
+    private const int RowsPerCutMax = 16_384;
+
     private readonly Lock _lock = new();
     private readonly StreamSchema _schema;
     private readonly FlowFilter _filter;
@@ -98,7 +101,7 @@ public sealed unsafe class FlowTap
             return;
         }
 
-        var count = Math.Min(rows.Count, FlowProbe.RowsPerCutMax);
+        var count = Math.Min(rows.Count, RowsPerCutMax);
         for (var index = 0; index < count && !IsFull; index++)
         {
             if (_filter.MatchesRow(plan, rows[index], cut.Strings))

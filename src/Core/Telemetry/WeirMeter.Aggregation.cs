@@ -25,6 +25,13 @@ public static partial class WeirMeter
     public static readonly MetricDefinition AggregationTableBytes = new(
         "weir_aggregation_table_bytes", MetricKind.Gauge, "Bytes of open rows and of the slots that find them.", "worker");
 
+    /// <summary>Load of the fold tables.</summary>
+    public static readonly MetricDefinition AggregationTableLoad = new(
+        "weir_aggregation_table_load_ratio",
+        MetricKind.Gauge,
+        "Rows of the worker's open fold tables through their slots; a table grows at 0.5, so it is seldom above.",
+        "worker");
+
     /// <summary>Time at work.</summary>
     public static readonly MetricDefinition AggregationBusyTotal = new(
         "weir_aggregation_busy_seconds_total", MetricKind.Counter, "Time that the worker spent folding and rolling up.", "worker");
@@ -52,7 +59,7 @@ public static partial class WeirMeter
     private static readonly MetricDefinition[] _aggregation =
     [
         AggregationFoldedTotal, AggregationCutsTotal, AggregationAbandonedCutsTotal, AggregationOpenCuts, AggregationTableBytes,
-        AggregationBusyTotal, AggregationOpenSeries, AggregationCutSeries, AggregationOverflowTotal,
+        AggregationTableLoad, AggregationBusyTotal, AggregationOpenSeries, AggregationCutSeries, AggregationOverflowTotal,
         AggregationTagValues,
     ];
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Weir.Core.Faults;
 using Weir.Core.Telemetry;
 using Weir.Host.Admin.Page;
 using Weir.Host.Diagnosis;
@@ -100,7 +101,10 @@ internal sealed class AdminServer : IAsyncDisposable
 
         var addresses = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
         Url = new Uri(addresses.First());
-        _page.Start();
+        if (!FaultPoint.LeavesTelemetryOut)
+        {
+            _page.Start();
+        }
     }
 
     /// <summary>Closes the endpoint; requests that run have two seconds.</summary>
@@ -194,16 +198,16 @@ internal sealed class AdminServer : IAsyncDisposable
     private Task SlowCuts(HttpContext http) =>
         WriteJsonAsync(http, HttpStatusCode.OK, _sources.SlowCuts().Select(trace => new SlowCutReading(trace)).ToList());
 
-    private Task Diagnose(HttpContext http)
+    private async Task Diagnose(HttpContext http)
     {
         if (_sources.Diagnose is not { } diagnose)
         {
             http.Response.StatusCode = StatusCodes.Status404NotFound;
-            return Task.CompletedTask;
+            return;
         }
 
         http.Response.ContentType = "application/json; charset=utf-8";
-        return http.Response.WriteAsync(DiagnosisJson.Write(diagnose()), http.RequestAborted);
+        await http.Response.WriteAsync(DiagnosisJson.Write(await diagnose()), http.RequestAborted);
     }
 
     private Task WriteHealthAsync(HttpContext http, string word, IReadOnlyList<string> reasons) => WriteJsonAsync(

@@ -28,7 +28,7 @@ internal sealed record AdminSources
     public Func<IReadOnlyList<CutTrace>> SlowCuts { get; init; } = () => [];
 
     /// <summary>What is wrong now.</summary>
-    public Func<Diagnosis.DiagnosisReport>? Diagnose { get; init; }
+    public Func<Task<Diagnosis.DiagnosisReport>>? Diagnose { get; init; }
 
     /// <summary>What was written, with the last errors and the promise; null where nothing writes.</summary>
     public Func<WriterSnapshot>? Writer { get; init; }

@@ -56,6 +56,11 @@ internal static class DiagnoseCommand
         text.Write($"{report.Verdict}, in the last {report.WindowS:0.#} s");
         text.WriteLine(report.Headroom is { } headroom ? $"; headroom {headroom:P0}" : "");
         text.WriteLine($"limit: {report.Limit.Stage}: {report.Limit.Why}");
+        foreach (var line in report.InsertLog?.Lines ?? [])
+        {
+            text.WriteLine($"clickhouse: {line}");
+        }
+
         foreach (var finding in report.Findings)
         {
             text.WriteLine();

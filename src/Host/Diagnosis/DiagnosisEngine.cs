@@ -22,6 +22,7 @@ internal sealed class DiagnosisEngine : IDisposable
     private readonly Func<HostSnapshot> _read;
     private readonly IReadOnlyList<FlowProbe> _probes;
     private readonly IReadOnlyList<string> _tags;
+    private readonly InsertLog? _insertLog;
     private readonly TimeProvider _time;
     private readonly TimeSpan _window;
     private readonly TimeSpan _interval;
@@ -44,6 +45,7 @@ internal sealed class DiagnosisEngine : IDisposable
     /// <param name="budget">Memory of the stages.</param>
     /// <param name="time">The process's clock.</param>
     /// <param name="logger">Gets findings that begin and end.</param>
+    /// <param name="insertLog">Asked while inserts bound the flow; null for nobody.</param>
     public DiagnosisEngine(
         WeirOptions options,
         Func<HostSnapshot> read,
@@ -51,8 +53,10 @@ internal sealed class DiagnosisEngine : IDisposable
         IReadOnlyList<string> tags,
         MemoryBudget budget,
         TimeProvider time,
-        ILogger logger)
+        ILogger logger,
+        InsertLog? insertLog = null)
     {
+        _insertLog = insertLog;
         _options = options;
         _read = read;
         _probes = probes;
@@ -105,7 +109,13 @@ internal sealed class DiagnosisEngine : IDisposable
         var frames = _frames.Where(old => frame.Elapsed - old.Elapsed <= _window).ToList();
         if (frames.Count >= 3 && frames[^1].Elapsed > frames[0].Elapsed)
         {
-            var report = DiagnosisRules.Evaluate(new DiagnosisWindow(_options, frames, _frames, _probes));
+            var window = new DiagnosisWindow(_options, frames, _frames, _probes) { InsertLog = _insertLog?.Last };
+            if (_insertLog is not null && StageLoad.InsertBusy(window) >= StageLoad.BusyMin)
+            {
+                _ = _insertLog.AskAsync(); // Its answer is evidence of the next step; nothing waits for it.
+            }
+
+            var report = DiagnosisRules.Evaluate(window);
             Volatile.Write(ref _report, report with { Findings = _log.Date(report.Findings, frame.Time) });
         }
     }

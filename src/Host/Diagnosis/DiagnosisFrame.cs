@@ -32,6 +32,9 @@ internal sealed record DiagnosisWindow(
     /// <summary>Part of a backlog that must remain over the window; one that shrinks faster is being caught up with.</summary>
     private const double CatchingUpShare = 0.8;
 
+    /// <summary>What the server's own log said last of the inserts; null before it was asked.</summary>
+    public InsertLogReading? InsertLog { get; init; }
+
     /// <summary>The oldest frame.</summary>
     public DiagnosisFrame First => Frames[0];
 

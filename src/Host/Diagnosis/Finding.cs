@@ -65,6 +65,9 @@ internal sealed record FlowLimit(string Stage, string Why);
 internal sealed record DiagnosisReport(
     string Verdict, FlowLimit Limit, double? Headroom, double WindowS, IReadOnlyList<Finding> Findings)
 {
+    /// <summary>What ClickHouse's own log says of the inserts; null where it was not asked.</summary>
+    public InsertLogReading? InsertLog { get; init; }
+
     /// <summary>The verdict that follows from findings.</summary>
     public static string VerdictOf(IReadOnlyList<Finding> findings) =>
         findings.Any(finding => finding.Severity == Severity.Loss) ? "losing"

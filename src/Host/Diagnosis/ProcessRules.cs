@@ -32,7 +32,7 @@ internal static class ProcessRules
         if (pause >= GcShareMin)
         {
             yield return new Finding(
-                "gc-pressure", Severity.Warning, "process", "The collector stops all threads too long: give the process more memory.")
+                "gc-pressure", Severity.Warning, "process", "The collector stops all threads too long: give the process more memory, or leave the heap more of what it has.")
             {
                 Party = "runtime",
                 Evidence =

@@ -10,6 +10,9 @@ internal static class WriterRules
     /// <summary>Failures in a window that matter although the server takes blocks again.</summary>
     private const int FailuresMin = 3;
 
+    /// <summary>Part of weir's time for an insert below which the server's own time does not explain it.</summary>
+    private const double ServerShareMax = 0.5;
+
     private const int NotEnoughSpaceCode = 243;
     private const int TooManyPartsCode = 252;
 
@@ -65,6 +68,7 @@ internal static class WriterRules
             [
                 failure.Message,
                 string.Create(CultureInfo.InvariantCulture, $"{failed} attempts failed in {window.Seconds:0.#} s; {writer.WaitingCutCount} cuts wait, nothing is committed"),
+                .. id == "clickhouse-slow" ? ServersOwn(window, options.Writer.RequestTimeout) : [],
             ],
             Option = option,
             From = option is null ? null : DiagnosisRules.ValueOf(options, option),
@@ -129,11 +133,28 @@ internal static class WriterRules
             [
                 string.Create(CultureInfo.InvariantCulture, $"inserts were being answered {busy:P0} of the time; the mean takes {mean.TotalSeconds:0.00} s, the one that runs {running.TotalSeconds:0.0} s so far"),
                 string.Create(CultureInfo.InvariantCulture, $"{window.Rate(frame => frame.Host.Writer.RowCount):N0} rows a second are stored, {window.Last.Host.Writer.WaitingCutCount} cuts wait"),
+                .. ServersOwn(window, mean > running ? mean : running),
             ],
             Option = "flush.interval",
             From = Durations.Format(interval),
             To = Durations.Format(interval * 4),
         };
+    }
+
+    /// <summary>What the server's own log says, and what follows where it disagrees with the time that weir has waited.</summary>
+    private static IEnumerable<string> ServersOwn(DiagnosisWindow window, TimeSpan waited)
+    {
+        foreach (var line in window.InsertLog?.Lines ?? [])
+        {
+            yield return line;
+        }
+
+        if (window.InsertLog?.Own is { InsertCount: > 0 } own && own.MaxS < waited.TotalSeconds * ServerShareMax)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"the server's slowest insert took {own.MaxS:0.000} s, weir waits {waited.TotalSeconds:0.00} s: the time goes on the way (network, proxy, connections), not in ClickHouse");
+        }
     }
 
     private static Finding? Refused(DiagnosisWindow window)

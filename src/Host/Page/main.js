@@ -7,7 +7,7 @@ import { drawHeatMaps, restyleHeatMaps } from './heat.js';
 import { Model } from './model.js';
 import { drawPicture } from './picture.js';
 import { describePath, pathRows } from './stages.js';
-import { drawAccount, drawErrors, drawInserts, drawMetrics, drawPartitions, drawQueues, drawSeries } from './tables.js';
+import { drawAccount, drawErrors, drawInserts, drawMetrics, drawPartitions, drawQueues, drawSeries, drawSlowCuts } from './tables.js';
 import { drawVerdict } from './verdict.js';
 
 const HISTORY_MS = 5000;
@@ -171,4 +171,5 @@ listPaths();
 followSections();
 setInterval(drawLive, 1000);
 connect();
+if (paths.includes('/slow-cuts')) every(DIAGNOSE_MS, async () => drawSlowCuts(await fetchJson('slow-cuts')));
 if (paths.includes('/diagnose')) every(DIAGNOSE_MS, async () => drawVerdict(await fetchJson('diagnose')));

@@ -273,6 +273,22 @@ export function drawErrors(model) {
     );
 }
 
+export function drawSlowCuts(cuts) {
+    const steps = Object.keys(cuts?.[0]?.steps ?? {});
+    fillTable(
+        byId('slow-cuts'),
+        ['cut', 'stored at', 'records', 'rows', 'whole', ...steps],
+        (cuts ?? []).map(cut => [
+            `${cut.topic}/${cut.partition} ${cut.from_offset}–${cut.to_offset}`,
+            when(cut.stored_at),
+            count(cut.records),
+            count(cut.rows),
+            seconds(cut.seconds),
+            ...steps.map(step => seconds(cut.steps[step])),
+        ]),
+    );
+}
+
 export function drawMetrics(model) {
     if (!byId('metrics-details').open) return;
     const part = byId('metrics-filter').value.trim().toLowerCase();

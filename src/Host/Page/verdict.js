@@ -11,7 +11,9 @@ export function drawVerdict(verdict) {
     byId('verdict').hidden = !verdict;
     if (!verdict) return;
     // The window's end moves each time; what does not change for the reader is not read out again.
-    const { window_s: window, ...rest } = verdict;
+    const { window_s: window, insert_log: log, ...rest } = verdict;
+    // Beside the live region: its figures change with each look.
+    byId('insert-log').replaceChildren(...(log?.lines ?? []).map(line => el('li', {}, line)));
     redraw(byId('verdict-body'), rest, () =>
         el(
             'div',
