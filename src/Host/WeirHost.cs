@@ -92,7 +92,7 @@ internal sealed class WeirHost : IAsyncDisposable
         _workers = [.. Enumerable.Range(0, queue.Workers > 0 ? queue.Workers : options.Ingest.Workers).Select(index => CreateWorker(index, foldLogger))];
 
         _source = new KafkaSource(
-            options.Ingest,
+            options.Ingest with { Layout = options.Writer.Layout },
             Schema,
             worker => _queuedShards.Length > 0 ? _queuedShards : [_workers[worker]],
             _chunks,

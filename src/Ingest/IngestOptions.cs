@@ -38,6 +38,9 @@ public sealed record IngestOptions
     /// <summary>How long a revoked partition may take to be stored; after it, the next owner reads the rest again.</summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>How the writer makes blocks of a cut, for the plans; not an option of the user's.</summary>
+    public int Layout { get; init; } = Core.Model.BlockName.LayoutVersion;
+
     /// <summary>Where rejected and late records go.</summary>
     public DeadLetterOptions DeadLetters { get; init; } = new();
 

@@ -97,7 +97,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         _fault = fault;
         _clientLog = new ClientLog(logger, timeProvider);
         _isStored = isStored;
-        _committer = new PlanCommitter(logger, Refuse);
+        _committer = new PlanCommitter(logger, Refuse, options.Layout);
         _startTimestamp = timeProvider.GetTimestamp();
         _context = new IngestContext(
             options,

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Weir.Core.Hashing;
 using Weir.Core.Model;
 
 namespace Weir.Writer;
@@ -17,6 +18,7 @@ internal sealed unsafe class SortKeyPlan
     private const int WordBits = 64;
     private const int TimeBits = 32;
     private readonly Part[] _parts;
+    private readonly ulong[] _seriesMasks; // Of the words from 1 on: the bits that are neither time nor ranks.
 
     internal SortKeyPlan(ViewPlan view)
     {
@@ -48,6 +50,12 @@ internal sealed unsafe class SortKeyPlan
         _parts = [.. parts];
         Texts = [.. texts];
         Words = word + 1;
+        _seriesMasks = new ulong[word];
+        Array.Fill(_seriesMasks, ulong.MaxValue);
+        foreach (var (maskedWord, shift) in texts.Select(text => (text.Word, text.Shift)).Append((word, bitsLeft)))
+        {
+            _seriesMasks[maskedWord - 1] &= ~((ulong)uint.MaxValue << shift); // A rank and the time have 32 bits.
+        }
     }
 
     /// <summary>Words of a key, the builder's among them.</summary>
@@ -86,6 +94,18 @@ internal sealed unsafe class SortKeyPlan
         }
 
         return (timeMin, timeMax);
+    }
+
+    /// <summary>The hash of the tags of a composed key, the same for every cut and machine: ranks are those of one cut, so texts count.</summary>
+    internal ulong SeriesHash(ulong* key, TextRanks texts)
+    {
+        var hash = TagHash.OfWords(key + 1, _seriesMasks);
+        foreach (var text in Texts)
+        {
+            hash = TagHash.Combine(hash, texts.HashOf((uint)(key[text.Word] >> text.Shift)));
+        }
+
+        return hash;
     }
 
     private void ComposePart(Part part, byte* value, int rowBytes, int count, ulong* key, ReadOnlySpan<uint> ranks)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Weir.Core.Buffers;
+using Weir.Core.Hashing;
 using Weir.Core.Model;
 
 namespace Weir.Writer;
@@ -9,12 +10,15 @@ namespace Weir.Writer;
 /// The order, and so every block, depends on the set of rows only: not on the shard that folded them, nor on the order in which
 /// they came. One thread; the memory is used again from view to view and from cut to cut.
 /// </remarks>
-internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, MemoryBudget budget) : IDisposable
+internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, int serverShardCount, MemoryBudget budget) : IDisposable
 {
     private const int DaySeconds = 86_400;
 
     /// <summary>Days that 32 bits of seconds reach.</summary>
     private const int DayCount = (int)(uint.MaxValue / DaySeconds) + 1;
+
+    /// <summary>Word 0 of a key has the group of days in its low half and the shard of servers in its high one.</summary>
+    private const int ShardShift = 32;
 
     /// <summary>Keys that are asked for ahead of the one that is folded.</summary>
     private const int PrefetchAhead = 12;
@@ -25,6 +29,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     private readonly NativeBuffer _ranks = new(budget);
     private readonly KeySort _sort = new();
     private readonly List<int> _groupEnds = [];
+    private readonly List<int> _groupShards = [];
     private ushort[]? _groupsByDay;
     private int _loadedCount;
 
@@ -34,8 +39,11 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     /// <summary>Addresses of the rows, in order.</summary>
     internal byte** Rows => (byte**)_rows.Start;
 
-    /// <summary>Where each group of days ends; one end, <see cref="Count"/>, when all rows fit into one.</summary>
+    /// <summary>Where each group of one shard of servers and of days ends; one end, <see cref="Count"/>, when all rows fit into one.</summary>
     internal IReadOnlyList<int> GroupEnds => _groupEnds;
+
+    /// <summary>The shard of servers of each group.</summary>
+    internal IReadOnlyList<int> GroupShards => _groupShards;
 
     /// <summary>Bytes of working memory.</summary>
     internal long CapacityBytes => _keys.CapacityBytes + _entries.CapacityBytes + _rows.CapacityBytes + _ranks.CapacityBytes;
@@ -49,6 +57,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     internal void Load(Cut cut, ViewPlan view, SortKeyPlan plan, TextRanks texts)
     {
         _groupEnds.Clear();
+        _groupShards.Clear();
         Count = 0;
         _loadedCount = RowCount(cut, view);
         if (_loadedCount == 0)
@@ -65,6 +74,11 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
         }
 
         GroupDays(plan, keys, timeMin, timeMax);
+        if (serverShardCount > 1)
+        {
+            GroupShardsOfServers(plan, keys, texts);
+        }
+
         var entries = (SortEntry*)_entries.Reserve(2L * _loadedCount * sizeof(SortEntry));
         for (var index = 0; index < _loadedCount; index++)
         {
@@ -150,6 +164,16 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
         }
     }
 
+    /// <summary>Puts the shard of servers, which the tags say and the time does not, above the group of days.</summary>
+    private void GroupShardsOfServers(SortKeyPlan plan, ulong* keys, TextRanks texts)
+    {
+        for (var index = 0; index < _loadedCount; index++)
+        {
+            var key = keys + ((nint)index * plan.Stride);
+            key[0] |= (ulong)JumpHash.BucketOf(plan.SeriesHash(key, texts), serverShardCount) << ShardShift;
+        }
+    }
+
     private static int Day(ulong* keys, int index, SortKeyPlan plan) =>
         (int)(*(ulong*)keys[((nint)index * plan.Stride) + plan.Words] / DaySeconds);
 
@@ -178,7 +202,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
 
             if (key[0] != previous[0])
             {
-                _groupEnds.Add(kept);
+                EndGroup(previous, kept);
             }
 
             for (var text = 0; text < plan.Texts.Length; text++)
@@ -190,8 +214,14 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
             previous = key;
         }
 
-        _groupEnds.Add(kept);
+        EndGroup(previous, kept);
         Count = kept;
+    }
+
+    private void EndGroup(ulong* lastKey, int end)
+    {
+        _groupEnds.Add(end);
+        _groupShards.Add((int)(lastKey[0] >> ShardShift));
     }
 
     private static bool AreEqual(ulong* left, ulong* right, int words)
