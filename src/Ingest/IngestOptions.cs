@@ -93,4 +93,8 @@ public sealed record IngestOptions
 /// <summary>A topic to read.</summary>
 /// <param name="Name">Kafka's name.</param>
 /// <param name="Format">One of <c>pmacct-json</c>, <c>goflow2</c>, <c>goflow2-json</c>, <c>weir-proto</c>, <c>weir</c>.</param>
-public sealed record TopicOptions(string Name, string Format);
+/// <param name="RekeyedFrom">
+/// The topic that <c>weir rekey</c> makes it from: only messages that name it as their origin are passed over when they come twice. Null for
+/// none: whoever may write the topic could otherwise have its messages passed over.
+/// </param>
+public sealed record TopicOptions(string Name, string Format, string? RekeyedFrom = null);
