@@ -12,7 +12,7 @@ public sealed class ServerShardsTests
 {
     private const string Database = "sharded";
     private const int PartitionCount = 3;
-    private const int RoundRecords = 20_000;
+    private const int RoundRecords = 8_000;
 
     private static readonly (string Name, string Tags)[] _views = [("edges_1m", "src_addr, dst_port, exporter"), ("ports_1m", "dst_port, proto")];
 

@@ -53,6 +53,18 @@ internal sealed class DrillLoad(PipelineBed bed, DrillTraffic traffic) : IAsyncD
         }
     }
 
+    /// <summary>Age in seconds of the newest stored record of the stalest partition, at the last look.</summary>
+    internal double LastAge
+    {
+        get
+        {
+            lock (_samples)
+            {
+                return _samples.Count > 0 ? _samples[^1].Seconds : 0;
+            }
+        }
+    }
+
     /// <summary>Ends the load.</summary>
     internal async Task StopAsync()
     {
