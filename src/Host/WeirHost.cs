@@ -112,7 +112,7 @@ internal sealed class WeirHost : IAsyncDisposable
             logs.CreateLogger("weir.diagnosis"));
         _tables = !options.Telemetry.Tables ? null : new SystemTables(
             options.Telemetry,
-            options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer.OfShard(0), time) : Sink, // Its tables are on the first shard only.
+            options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer.OfShard(0), time) : Sink, // Of the first shard only.
             ownsSink: options.Writer.EmbeddedPath is null,
             $"{Environment.MachineName}:{Environment.ProcessId}",
             _diagnosis.Read,

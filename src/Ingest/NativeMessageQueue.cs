@@ -76,7 +76,9 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
             var message = _taken[index];
             int timestampType;
             var topicIndex = TopicIndexOf(message->Topic);
-            var (originPartition, originOffset) = message->ErrorCode == 0 && topicIndex >= 0 && _mayHaveOrigins[topicIndex] ? OriginOf(message, _origins[topicIndex]) : (-1, 0);
+            var (originPartition, originOffset) = message->ErrorCode == 0 && topicIndex >= 0 && _mayHaveOrigins[topicIndex]
+                ? OriginOf(message, _origins[topicIndex])
+                : (-1, 0);
             messages[index] = new KafkaMessage(
                 topicIndex,
                 message->Partition,

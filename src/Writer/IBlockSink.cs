@@ -78,7 +78,9 @@ public static class BlockSinks
         }
 
         var first = Random.Shared.Next(int.MaxValue); // Processes begin with different replicas.
-        var shards = Enumerable.Range(0, options.ShardCount).Select(shard => new ClickHouseHttpSink(options.OfShard(shard), time, resolver: null, first)).ToList();
+        var shards = Enumerable.Range(0, options.ShardCount)
+            .Select(shard => new ClickHouseHttpSink(options.OfShard(shard), time, resolver: null, first))
+            .ToList();
         return shards.Count == 1 ? shards[0] : new ShardedClickHouseSink(shards);
     }
 

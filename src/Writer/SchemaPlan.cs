@@ -176,7 +176,9 @@ public sealed class SchemaPlan
 
         if (name is LedgerTable.Name or SchemaMigrations.Table || table.Columns.Count(column => column.Name == TableDesign.BlockColumn) > 1)
         {
-            _problems.Add($"{name}: {LedgerTable.Name}, {SchemaMigrations.Table} and {TableDesign.BlockColumn} are Weir's own names; give the view or its column another.");
+            _problems.Add(
+                $"{name}: {LedgerTable.Name}, {SchemaMigrations.Table} and {TableDesign.BlockColumn} are "
+                + "Weir's own names; give the view or its column another.");
         }
         else if (state is null)
         {
@@ -194,7 +196,8 @@ public sealed class SchemaPlan
     /// </summary>
     private void AddMigrations(IReadOnlyDictionary<string, TableState> existing, IReadOnlyList<AppliedMigration> applied, int compareFrom)
     {
-        if (applied.Where(migration => migration.OldestWriter > SchemaMigrations.Latest).Select(migration => migration.OldestWriter).DefaultIfEmpty().Max() is > 0 and var oldest)
+        var oldest = applied.Select(migration => migration.OldestWriter).DefaultIfEmpty().Max();
+        if (oldest > SchemaMigrations.Latest)
         {
             _problems.Add(
                 $"{SchemaMigrations.Table} says that a newer weir has changed the tables, and that one must know migration {oldest} to write them; "

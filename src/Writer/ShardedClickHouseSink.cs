@@ -64,8 +64,8 @@ public sealed class ShardedClickHouseSink(IReadOnlyList<IBlockSink> shards) : IB
             .FirstOrDefault(group => group.Count() > 1);
         return clash is null
             ? null
-            : $"the shards {string.Join(" and ", clash.Select(found => found.Shard))} of clickhouse.urls have servers with the same macro shard, {clash.Key}: "
-                + "their tables would replicate one another, and each row would count twice. Give the servers of each shard a value of their own, or name "
-                + "the replicas of one shard with commas, not with a semicolon.";
+            : $"the shards {string.Join(" and ", clash.Select(found => found.Shard))} of clickhouse.urls have servers with "
+                + $"the same macro shard, {clash.Key}: their tables would replicate one another, and each row would count twice. Give the "
+                + "servers of each shard a value of their own, or name the replicas of one shard with commas, not with a semicolon.";
     }
 }

@@ -38,7 +38,8 @@ public sealed class ClusterTests
             foreach (var shard in shards)
             {
                 Assert.Equal("11", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered'"));
-                Assert.Equal("6", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered' AND engine LIKE 'Replicated%'"));
+                Assert.Equal(
+                    "6", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered' AND engine LIKE 'Replicated%'"));
                 await shard.RunAsync("INSERT INTO clustered.service_1m (time, dst_port, records) VALUES (1700000000, 53, 7)");
             }
 

@@ -29,7 +29,9 @@ public sealed partial class OperationsTests
             await Task.WhenAll(shards.Select(shard => shard.StartAsync()));
             using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}", $"raw:{PartitionCount}");
             var config = bed.Configure(
-                $"url: '{shards[0].Url}', retention: {{ 1s: off, 1m: off }}", [("flows", "weir, rekeyed_from: raw")], more: "dead_letters: { directory: letters }");
+                $"url: '{shards[0].Url}', retention: {{ 1s: off, 1m: off }}",
+                [("flows", "weir, rekeyed_from: raw")],
+                more: "dead_letters: { directory: letters }");
             File.Copy(config, Path.Combine(bed.DirectoryPath, "weir.yaml"));
             var session = new Session(bed);
 
@@ -82,7 +84,9 @@ public sealed partial class OperationsTests
     {
         string[] pages =
         [
-            RepositoryPaths.Of("docs", "operations.md"), RepositoryPaths.Of("docs", "guarantees.md"), .. Directory.GetFiles(RepositoryPaths.Of("docs", "runbooks"), "*.md"),
+            RepositoryPaths.Of("docs", "operations.md"),
+            RepositoryPaths.Of("docs", "guarantees.md"),
+            .. Directory.GetFiles(RepositoryPaths.Of("docs", "runbooks"), "*.md"),
         ];
         var commands = new HashSet<string>();
         foreach (var text in pages.Select(File.ReadAllText))
@@ -150,7 +154,8 @@ public sealed partial class OperationsTests
             Ran.Add(command);
             using var client = new HttpClient();
             var url = Words(command)[^1].Replace("127.0.0.1:9526", _environment["WEIR__ADMIN__LISTEN"], StringComparison.Ordinal);
-            await Eventually.TrueAsync(async () => (await client.GetAsync(new Uri(url))).IsSuccessStatusCode, () => $"{url} is good; weir said {run.Process.ErrorText}");
+            await Eventually.TrueAsync(
+                async () => (await client.GetAsync(new Uri(url))).IsSuccessStatusCode, () => $"{url} is good; weir said {run.Process.ErrorText}");
         }
 
         /// <summary>A script is there and is one; that it has run is what the tests stand on.</summary>

@@ -87,11 +87,13 @@ public sealed class ServerShardsTests
         try
         {
             await Task.WhenAll(replicas.Select(replica => replica.StartAsync()));
-            await using var sink = BlockSinks.Create(new WriterOptions { Urls = [replicas[0].Url], MoreShards = [[replicas[1].Url]] }, TimeProvider.System);
+            await using var sink = BlockSinks.Create(
+                new WriterOptions { Urls = [replicas[0].Url], MoreShards = [[replicas[1].Url]] }, TimeProvider.System);
 
             var error = await Assert.ThrowsAsync<SinkUnusableException>(() => sink.ConnectAsync(default));
 
-            Assert.Contains("the shards 1 and 2 of clickhouse.urls have servers with the same macro shard, 1", error.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "the shards 1 and 2 of clickhouse.urls have servers with the same macro shard, 1", error.Message, StringComparison.Ordinal);
         }
         finally
         {

@@ -37,7 +37,8 @@ internal sealed record DrillTraffic(string Topic, int PartitionCount, Func<int, 
                 var series = random.Next(seriesCount);
                 return Record(isKeyed ? (series / partitionCount * partitionCount) + (index / recordsPerMessage) : series);
             }).ToList();
-            return ((IReadOnlyList<byte[]>)[.. FlowFeed.Messages("weir", records, recordsPerMessage)], (long)records.Count, records.Sum(record => (long)record.Bytes));
+            IReadOnlyList<byte[]> messages = [.. FlowFeed.Messages("weir", records, recordsPerMessage)];
+            return (messages, (long)records.Count, records.Sum(record => (long)record.Bytes));
         }).ToArray();
         return new DrillTraffic(topic, partitionCount, round => rounds[round % Variants]);
     }

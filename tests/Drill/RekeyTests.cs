@@ -82,7 +82,9 @@ public sealed class RekeyTests
         Assert.Equal(oracle.RecordCount, await after.NumberAsync("SELECT sum(records) FROM edge_1s"));
     }
 
-    /// <summary>Anybody who may write a topic can write headers: they count only in a topic that is said to be rekeyed, and from the topic named.</summary>
+    /// <summary>
+    /// Anybody who may write a topic can write headers: they count only in a topic that is said to be rekeyed, and from the topic named.
+    /// </summary>
     [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
     public async Task Origins_in_a_topic_that_nobody_rekeys_have_no_message_passed_over()
     {
@@ -119,7 +121,10 @@ public sealed class RekeyTests
         bed.AddProduced(topic, 0, origins.Length);
     }
 
-    private static Dictionary<string, string> Letters(PipelineBed bed) => new() { ["WEIR__DEAD_LETTERS__DIRECTORY"] = Path.Combine(bed.DirectoryPath, "letters") };
+    private static Dictionary<string, string> Letters(PipelineBed bed) => new()
+    {
+        ["WEIR__DEAD_LETTERS__DIRECTORY"] = Path.Combine(bed.DirectoryPath, "letters"),
+    };
 
     private static ProgramProcess Rekey(PipelineBed bed, string config, params string[] more) => ProgramProcess.Start(
         bed.DirectoryPath, Letters(bed), ["rekey", "-c", config, "--from", "raw:pmacct-json", "--to", "flows", .. more]);

@@ -91,12 +91,15 @@ public sealed class ScalingMeasurementTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>The hand-over is over when what waited meanwhile is stored; on a busy machine that may never be, and then it ends after a while.</summary>
+    /// <summary>
+    /// The hand-over is over when what waited meanwhile is stored; on a busy machine that may never be, and then it ends after a while.
+    /// </summary>
     private static Task CaughtUpAsync(DrillLoad load)
     {
         var clock = Stopwatch.StartNew();
         return Eventually.TrueAsync(
-            () => Task.FromResult(load.LastAge < CaughtUpSeconds || clock.Elapsed.TotalSeconds >= _size.LoadSeconds), "a while has passed", TimeSpan.FromSeconds(120));
+            () => Task.FromResult(load.LastAge < CaughtUpSeconds || clock.Elapsed.TotalSeconds >= _size.LoadSeconds),
+            "a while has passed", TimeSpan.FromSeconds(120));
     }
 
     /// <summary>What the group did in a while of steady load, after every worker has stored something.</summary>
@@ -109,7 +112,9 @@ public sealed class ScalingMeasurementTests(ITestOutputHelper output)
         var before = await SumAsync(members);
         var clock = Stopwatch.StartNew();
         await Eventually.TrueAsync(
-            () => Task.FromResult(clock.Elapsed >= TimeSpan.FromSeconds(_size.LoadSeconds)), "the load has run for a while", TimeSpan.FromSeconds(120));
+            () => Task.FromResult(clock.Elapsed >= TimeSpan.FromSeconds(_size.LoadSeconds)),
+            "the load has run for a while",
+            TimeSpan.FromSeconds(120));
 
         // Until something more is stored: a busy machine may need longer than the while.
         var after = before;
@@ -138,8 +143,11 @@ public sealed class ScalingMeasurementTests(ITestOutputHelper output)
     {
         var steps = load.Steps().ToDictionary(step => step.Name);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"\n{(isKeyed ? "Keyed" : "Not keyed")}, {PartitionCount} partitions, {series} series, flush 1 s:\n\n");
-        text.Append("| workers | flows/s | CPU a flow | rows a series and flush | hand-over | freshness meanwhile p50 / p99 | freshness then p50 / p99 | longest without an owner |\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"\n{(isKeyed ? "Keyed" : "Not keyed")}, {PartitionCount} partitions, {series} series, flush 1 s:\n\n");
+        text.Append("| workers | flows/s | CPU a flow | rows a series and flush | hand-over "
+            + "| freshness meanwhile p50 / p99 | freshness then p50 / p99 | longest without an owner |\n");
         text.Append("|---|---|---|---|---|---|---|---|\n");
         foreach (var reading in readings)
         {
@@ -147,13 +155,16 @@ public sealed class ScalingMeasurementTests(ITestOutputHelper output)
             var flushes = (double)reading.Cuts / PartitionCount;
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"| {reading.Workers} | {reading.Records / reading.Seconds:0} | {reading.CpuSeconds / reading.Records * 1e6:0.00} µs | {reading.Rows / flushes / series:0.00} "
-                + $"| {(reading.Workers == 1 ? "–" : $"{reading.HandOver.TotalSeconds:0.0} s")} | {Pair(grown)} | {Pair(steady)} | {grown?.UnownedSeconds ?? 0:0.0} s |\n");
+                $"| {reading.Workers} | {reading.Records / reading.Seconds:0} | {reading.CpuSeconds / reading.Records * 1e6:0.00} µs "
+                + $"| {reading.Rows / flushes / series:0.00} | {(reading.Workers == 1 ? "–" : $"{reading.HandOver.TotalSeconds:0.0} s")} "
+                + $"| {Pair(grown)} | {Pair(steady)} | {grown?.UnownedSeconds ?? 0:0.0} s |\n");
         }
 
         if (steps.TryGetValue("roll", out var roll))
         {
-            text.Append(CultureInfo.InvariantCulture, $"\nRoll of {_size.WorkersMax}: freshness {Pair(roll)}, longest without an owner {roll.UnownedSeconds:0.0} s. ");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"\nRoll of {_size.WorkersMax}: freshness {Pair(roll)}, longest without an owner {roll.UnownedSeconds:0.0} s. ");
         }
 
         text.Append(CultureInfo.InvariantCulture, $"{load.RecordCount} records, 0 duplicates, 0 losses (weir audit: exact).\n");

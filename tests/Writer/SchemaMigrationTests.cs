@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Weir.Core.Model;
 using Weir.Tests.Support;
 using Weir.Writer;
@@ -7,12 +8,12 @@ namespace Weir.Tests.Writer;
 
 /// <summary>Tables of every number, with rows in them, are brought to the last one, whole or in two goes.</summary>
 [Collection(RealPartsCollection.Name)]
-public sealed class SchemaMigrationTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
+public sealed partial class SchemaMigrationTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
 {
     private const string Embedded = "embedded";
     private const string Server = "server";
 
-    private static readonly StreamSchema _schema = StreamSchema.Compile(StandardSchema.Views);
+    private static readonly StreamSchema _schema = TestBlocks.Schema;
 
     [RealPartTheory(RealPart.ClickHouseServer)]
     [InlineData(1)]
@@ -74,7 +75,8 @@ public sealed class SchemaMigrationTests(ClickHouseServer server) : IClassFixtur
 
         Assert.Empty(plan.Problems);
         Assert.True(plan.IsUsable);
-        Assert.Equal(2, plan.Steps.Count(step => step.Statement.EndsWith("ADD COLUMN `weir_block` LowCardinality(String)", StringComparison.Ordinal)));
+        Assert.Equal(
+            2, plan.Steps.Count(step => step.Statement.EndsWith("ADD COLUMN `weir_block` LowCardinality(String)", StringComparison.Ordinal)));
         Assert.All(
             plan.Steps.Where(step => step.Kind is SchemaStepKind.Tune),
             step => Assert.StartsWith("Migration 2 (", step.Reason, StringComparison.Ordinal));
@@ -103,7 +105,8 @@ public sealed class SchemaMigrationTests(ClickHouseServer server) : IClassFixtur
         var first = await SchemaPlan.ReadAsync(sink, _schema, options, features, default);
 
         // The tables that this program makes are those that are kept under its last number: a change of them needs a migration.
-        var latest = Statements(SchemaMigrations.Latest, kind, options.Database).Where(statement => statement.StartsWith("CREATE TABLE", StringComparison.Ordinal));
+        var latest = Statements(SchemaMigrations.Latest, kind, options.Database)
+            .Where(statement => statement.StartsWith("CREATE TABLE", StringComparison.Ordinal));
         Assert.Equal(
             latest,
             fresh.Steps.Select(step => step.Statement).Where(statement => statement.StartsWith("CREATE TABLE", StringComparison.Ordinal)));
@@ -156,7 +159,8 @@ public sealed class SchemaMigrationTests(ClickHouseServer server) : IClassFixtur
         Assert.True(plan.IsUpToDate, plan.ToString());
         foreach (var table in plan.Tables)
         {
-            Assert.Equal("12\t20\t28\n", await sink.QueryTextAsync($"SELECT sum(records), sum(packets), sum(bytes) FROM {table.QualifiedName}", "TSV", default));
+            Assert.Equal(
+                "12\t20\t28\n", await sink.QueryTextAsync($"SELECT sum(records), sum(packets), sum(bytes) FROM {table.QualifiedName}", "TSV", default));
         }
 
         Assert.Equal(
@@ -164,11 +168,23 @@ public sealed class SchemaMigrationTests(ClickHouseServer server) : IClassFixtur
             await sink.QueryTextAsync($"SELECT number, oldest_writer FROM `{options.Database}`.weir_schema FINAL ORDER BY number", "TSV", default));
     }
 
-    private static List<string> Statements(int number, string kind, string database) =>
-        [.. File.ReadAllText(RepositoryPaths.Of("tests", "Writer", "Schemas", $"{number}-{kind}.sql"))
-            .Split("\n", 3)[2] // Two lines of comment.
-            .Split(";\n", StringSplitOptions.RemoveEmptyEntries)
-            .Select(statement => statement.Replace("`weir`.", $"`{database}`.", StringComparison.Ordinal))];
+    /// <summary>The statements of a file: two lines of comment, the second of which may name a file to begin with.</summary>
+    private static List<string> Statements(int number, string kind, string database) => Statements($"{number}-{kind}.sql", database);
+
+    private static List<string> Statements(string file, string database)
+    {
+        var lines = File.ReadAllText(RepositoryPaths.Of("tests", "Writer", "Schemas", file)).Split('\n', 3);
+        var first = BeginsWith().Match(lines[1]);
+        return
+        [
+            .. first.Success ? Statements(first.Groups[1].Value, database) : [],
+            .. lines[2].Split(";\n", StringSplitOptions.RemoveEmptyEntries)
+                .Select(statement => statement.Replace("`weir`.", $"`{database}`.", StringComparison.Ordinal)),
+        ];
+    }
+
+    [GeneratedRegex(@"^-- Begins with the statements of (\S+\.sql)\.", RegexOptions.CultureInvariant)]
+    private static partial Regex BeginsWith();
 
     /// <summary>An embedded store in a directory of its own.</summary>
     private sealed class Store : IAsyncDisposable

@@ -65,7 +65,8 @@ internal static class RekeyCommand
         if (loaded.Options.Ingest.Topics.FirstOrDefault(topic => topic.Name == settings.To) is { } target && target.RekeyedFrom != settings.From.Name)
         {
             throw new CommandException(
-                $"kafka.topics has {settings.To} without rekeyed_from: {settings.From.Name}; weir would count what is written twice after a crash twice: add it");
+                $"kafka.topics has {settings.To} without rekeyed_from: {settings.From.Name}; "
+                + "weir would count what is written twice after a crash twice: add it");
         }
 
         if (settings.KeyTags.FirstOrDefault(tag => !Core.Model.StandardSchema.Tags.Contains(tag)) is { } foreign)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Weir.Core.Model;
 using Weir.Writer;
 
 namespace Weir.Host.Options;
@@ -117,12 +118,14 @@ internal static class OptionTypes
     /// <summary>Addresses of HTTP servers by shard; none when the option is not set.</summary>
     public static OptionType<IReadOnlyList<IReadOnlyList<Uri>>> ShardAddresses() => new(
         "addresses",
-        $"http://host:port or https://host:port, replicas separated by commas, shards by semicolons (at most {Core.Model.BlockName.ServerShardsMax}), each address once",
+        "http://host:port or https://host:port, replicas separated by commas, shards by semicolons "
+            + $"(at most {BlockName.ServerShardsMax}), each address once",
         text =>
         {
             var shards = text.Split(';').Select(shard => shard.Split(',').Select(part => ReadHttpAddress(part.Trim())).ToList()).ToList();
             var urls = shards.SelectMany(shard => shard).ToList();
-            return urls.TrueForAll(url => url is not null) && urls.Distinct().Count() == urls.Count && shards.Count <= Core.Model.BlockName.ServerShardsMax
+            var isEachOnce = urls.TrueForAll(url => url is not null) && urls.Distinct().Count() == urls.Count;
+            return isEachOnce && shards.Count <= BlockName.ServerShardsMax
                 ? new OptionValue<IReadOnlyList<IReadOnlyList<Uri>>>([.. shards.Select(shard => shard.ConvertAll(url => url!))])
                 : null;
         },

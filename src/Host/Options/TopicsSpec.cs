@@ -78,7 +78,8 @@ internal sealed class TopicsSpec() : OptionSpec("kafka.topics", "Topics to read,
             var from = ConfigReading.Optional(map, "rekeyed_from", path, _name!, null, issues, ref isOk);
             if (isOk && from is not null && format != Rekeyer.Format)
             {
-                issues.Error($"{path}.rekeyed_from", map.Origin, $"is given with the format {format}; a rekeyed topic has the format {Rekeyer.Format}");
+                issues.Error(
+                    $"{path}.rekeyed_from", map.Origin, $"is given with the format {format}; a rekeyed topic has the format {Rekeyer.Format}");
             }
             else if (isOk && topics.Exists(topic => topic.Name == name))
             {

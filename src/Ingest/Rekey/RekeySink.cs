@@ -57,7 +57,10 @@ internal sealed unsafe class RekeySink : RecordSink, IDisposable
 
     /// <summary>What they were rejected for, with how many; empty for none.</summary>
     public string RejectedReasons => string.Join(
-        ", ", Enum.GetValues<DecodeStatus>().Where(status => _rejectedCounts[(int)status] > 0).Select(status => $"{status.Label()} {_rejectedCounts[(int)status]}"));
+        ", ",
+        Enum.GetValues<DecodeStatus>()
+            .Where(status => _rejectedCounts[(int)status] > 0)
+            .Select(status => $"{status.Label()} {_rejectedCounts[(int)status]}"));
 
     /// <summary>Begins a message, which is as it lies in the old topic.</summary>
     public void Begin(PartitionKey source, in KafkaMessage message)

@@ -154,7 +154,8 @@ public sealed class Rekeyer
     private unsafe void Write(IProducer<Null, byte[]> producer, RekeySink sink, FlowDecoder decoder, ConsumeResult<Ignore, byte[]> message)
     {
         var value = message.Message.Value ?? [];
-        var read = new KafkaMessage(0, message.Partition.Value, message.Offset.Value, message.Message.Timestamp.UnixTimestampMs, null, value.Length, 0);
+        var read = new KafkaMessage(
+            0, message.Partition.Value, message.Offset.Value, message.Message.Timestamp.UnixTimestampMs, null, value.Length, 0);
         sink.Begin(new PartitionKey(message.Topic, message.Partition.Value), read);
         decoder.Decode(value, sink);
         var origin = Encoding.UTF8.GetBytes(OriginMarks.HeaderOf(message.Topic, message.Partition.Value, message.Offset.Value));
