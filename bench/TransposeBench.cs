@@ -22,7 +22,7 @@ public unsafe class TransposeBench
     {
         var cut = _cuts.Make(RowCount);
         _encoder = new ViewEncoder(_cuts.Schema.Views[0], _cuts.Schema);
-        _rows = new SortedRows(_cuts.Schema, 90, _cuts.Budget);
+        _rows = new SortedRows(_cuts.Schema, 90, 1, _cuts.Budget);
         _texts = new TextRanks();
         _texts.Load(cut.Strings);
         _rows.Load(cut, _cuts.Schema.Views[0], _encoder.Keys, _texts);

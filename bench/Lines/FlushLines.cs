@@ -44,7 +44,7 @@ internal static class FlushLines
     {
         var view = schema.Views[0];
         var budget = new MemoryBudget(long.MaxValue);
-        using var rows = new SortedRows(schema, 90, budget);
+        using var rows = new SortedRows(schema, 90, 1, budget);
         using var block = new NativeBuffer(budget);
         var encoder = new ViewEncoder(view, schema);
         var texts = new TextRanks();

@@ -38,7 +38,7 @@ internal sealed class PathStages : IDisposable
         _router = new ShardRouter(
             _path.Schema, [new NoShard(_chunks)], _chunks, new IngestOptions(), new RejectRing(), CancellationToken.None);
         _state = new PartitionState(new PartitionKey("flows", 0), 0, 0, 0, shardCount: 1);
-        _rows = new SortedRows(_path.Schema, 90, _budget);
+        _rows = new SortedRows(_path.Schema, 90, serverShardCount: 1, _budget);
         _block = new NativeBuffer(_budget);
         _encoders = [.. _path.Schema.Views.Select(view => new ViewEncoder(view, _path.Schema))];
         _frameBytes = new byte[_frame.BoundBytes(CompressedFrame.RawBytesMax)];

@@ -68,10 +68,21 @@ internal sealed class SinkStore : IStoreAccess
     /// <inheritdoc/>
     public async Task<SchemaReport> PlanSchemaAsync(CancellationToken cancel)
     {
-        var plan = await ReadPlanAsync(cancel);
-        _promise = plan.Promise;
-        return new SchemaReport(
-            [.. plan.Steps.Select(step => new SchemaReportStep(step.Reason, step.Statement, step.Kind != SchemaStepKind.Change))], plan.Problems);
+        var steps = new List<SchemaReportStep>();
+        var problems = new List<string>();
+        var promises = new List<SinkPromise>();
+        for (var shard = 0; shard < _sink.Shards.Count; shard++)
+        {
+            var plan = await ReadPlanAsync(shard, cancel);
+            var who = _sink.Shards.Count > 1 ? $"{_sink.Shards[shard].Description}: " : "";
+            steps.AddRange(plan.Steps.Select(
+                step => new SchemaReportStep(who + step.Reason, step.Statement, step.Kind != SchemaStepKind.Change, shard)));
+            problems.AddRange(plan.Problems.Select(problem => who + problem));
+            promises.Add(plan.Promise);
+        }
+
+        _promise = SinkPromise.WeakestOf(promises);
+        return new SchemaReport(steps, problems);
     }
 
     /// <inheritdoc/>
@@ -82,7 +93,7 @@ internal sealed class SinkStore : IStoreAccess
             throw new CommandException("an embedded store has no clusters; leave --cluster out, or name a server in clickhouse.url");
         }
 
-        var own = await ReadPlanAsync(cancel);
+        var own = await ReadPlanAsync(0, cancel);
         try
         {
             var plan = await ClusterPlan.ReadAsync(_sink, own, _options.Writer, _features, cluster, cancel);
@@ -99,13 +110,17 @@ internal sealed class SinkStore : IStoreAccess
     {
         foreach (var step in plan.Steps)
         {
-            await AskAsync(() => _sink.ExecuteAsync(step.Statement, cancel));
+            await AskAsync(() => _sink.Shards[step.Shard].ExecuteAsync(step.Statement, cancel));
         }
     }
 
     /// <inheritdoc/>
     public Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel) =>
         QueryAsync(_sink, sql, format, output, cancel);
+
+    /// <inheritdoc/>
+    public Task QueryShardAsync(int shard, string sql, string format, Stream output, CancellationToken cancel) =>
+        QueryAsync(_sink.Shards[shard], sql, format, output, cancel);
 
     /// <inheritdoc cref="IStoreAccess.QueryAsync"/>
     public static Task QueryAsync(IBlockSink sink, string sql, string format, Stream output, CancellationToken cancel) =>
@@ -149,11 +164,13 @@ internal sealed class SinkStore : IStoreAccess
         }
     }
 
-    private async Task<SchemaPlan> ReadPlanAsync(CancellationToken cancel)
+    private async Task<SchemaPlan> ReadPlanAsync(int shard, CancellationToken cancel)
     {
+        var sink = _sink.Shards[shard];
         try
         {
-            return await SchemaPlan.ReadAsync(_sink, StreamSchema.Compile(_options.EffectiveViews), _options.Writer, _features, cancel);
+            var features = shard == 0 ? _features : await sink.ConnectAsync(cancel);
+            return await SchemaPlan.ReadAsync(sink, StreamSchema.Compile(_options.EffectiveViews), _options.Writer.OfShard(shard), features, cancel);
         }
         catch (ClickHouseException error)
         {

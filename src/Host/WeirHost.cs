@@ -94,7 +94,7 @@ internal sealed class WeirHost : IAsyncDisposable
         _workers = [.. Enumerable.Range(0, queue.Workers > 0 ? queue.Workers : options.Ingest.Workers).Select(index => CreateWorker(index, foldLogger))];
 
         _source = new KafkaSource(
-            options.Ingest,
+            options.Ingest with { Layout = options.Writer.Layout },
             Schema,
             worker => _queuedShards.Length > 0 ? _queuedShards : [_workers[worker]],
             _chunks,
@@ -116,7 +116,7 @@ internal sealed class WeirHost : IAsyncDisposable
             _insertLog);
         _tables = !options.Telemetry.Tables ? null : new SystemTables(
             options.Telemetry,
-            options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer, time) : Sink,
+            options.Writer.EmbeddedPath is null ? BlockSinks.Create(options.Writer.OfShard(0), time) : Sink, // Of the first shard only.
             ownsSink: options.Writer.EmbeddedPath is null,
             $"{Environment.MachineName}:{Environment.ProcessId}",
             _diagnosis.Read,

@@ -7,17 +7,15 @@ namespace Weir.Ingest;
 /// <summary>What a process is about to store of a partition, as it stands in Kafka: in the metadata of the committed offset.</summary>
 /// <param name="FromOffset">First offset of the range: the committed offset.</param>
 /// <param name="ToOffset">The offset after the last one.</param>
-/// <param name="Layout">The <see cref="BlockName.LayoutVersion"/> of the process that planned it.</param>
+/// <param name="Layout">The layout (<see cref="BlockName.LayoutOf"/>) of the process that planned it.</param>
 public readonly partial record struct CutPlan(long FromOffset, long ToOffset, int Layout)
 {
-    /// <summary>True when this program makes the same blocks of the range, under the same names.</summary>
-    public bool IsOfThisLayout => Layout == BlockName.LayoutVersion;
-
     /// <summary>The metadata of a commit that plans a range up to <paramref name="toOffset"/>.</summary>
     /// <param name="toOffset">The offset after the range.</param>
     /// <param name="origins">How far a rekeyed partition has come in its origins before the range; empty for none.</param>
-    public static string MetadataOf(long toOffset, string origins = "") => string.Create(
-        CultureInfo.InvariantCulture, $"weir-plan layout={BlockName.LayoutVersion} to={toOffset}{(origins.Length > 0 ? $" origins={origins}" : "")}");
+    /// <param name="layout">How its blocks are made.</param>
+    public static string MetadataOf(long toOffset, string origins = "", int layout = BlockName.LayoutVersion) => string.Create(
+        CultureInfo.InvariantCulture, $"weir-plan layout={layout} to={toOffset}{(origins.Length > 0 ? $" origins={origins}" : "")}");
 
     /// <summary>The metadata of a commit that plans nothing.</summary>
     public static string EndMetadataOf(string origins) => origins.Length > 0 ? $"weir-end origins={origins}" : "";

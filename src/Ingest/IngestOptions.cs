@@ -38,6 +38,9 @@ public sealed record IngestOptions
     /// <summary>How long a revoked partition may take to be stored; after it, the next owner reads the rest again.</summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>How the writer makes blocks of a cut, for the plans; not an option of the user's.</summary>
+    public int Layout { get; init; } = Core.Model.BlockName.LayoutVersion;
+
     /// <summary>Where rejected and late records go.</summary>
     public DeadLetterOptions DeadLetters { get; init; } = new();
 
@@ -90,4 +93,8 @@ public sealed record IngestOptions
 /// <summary>A topic to read.</summary>
 /// <param name="Name">Kafka's name.</param>
 /// <param name="Format">One of <c>pmacct-json</c>, <c>goflow2</c>, <c>goflow2-json</c>, <c>weir-proto</c>, <c>weir</c>.</param>
-public sealed record TopicOptions(string Name, string Format);
+/// <param name="RekeyedFrom">
+/// The topic that <c>weir rekey</c> makes it from: only messages that name it as their origin are passed over when they come twice. Null for
+/// none: whoever may write the topic could otherwise have its messages passed over.
+/// </param>
+public sealed record TopicOptions(string Name, string Format, string? RekeyedFrom = null);

@@ -107,4 +107,20 @@ internal sealed partial class IngestWorker
         counters.RepeatedMessageCount++;
         AdvanceTo(state, offset + 1);
     }
+
+    /// <summary>True for a message that a rekeyer wrote before: its origin is not beyond the partition's mark.</summary>
+    private bool IsRepeated(PartitionState state, in KafkaMessage message, TimeSpan now)
+    {
+        if (message.OriginPartition != KafkaMessage.UnheededOrigin)
+        {
+            return !(state.Origins ??= new OriginMarks()).TryPass(message.OriginPartition, message.OriginOffset);
+        }
+
+        if (_originLog.TryPass(now, out _))
+        {
+            WeirLog.OriginUnheeded(_context.Logger, state.Key.Topic);
+        }
+
+        return false;
+    }
 }

@@ -19,7 +19,10 @@ internal readonly unsafe struct KafkaMessage
         OriginPartition = -1;
     }
 
-    /// <summary>The partition that a rekeyer made it from; −1 for none.</summary>
+    /// <summary>Value of <see cref="OriginPartition"/> for a message whose origin is not the one that the configuration names.</summary>
+    public const int UnheededOrigin = -2;
+
+    /// <summary>The partition that a rekeyer made it from; −1 for none, <see cref="UnheededOrigin"/> for one that does not count.</summary>
     public int OriginPartition { get; init; }
 
     /// <summary>The offset there.</summary>

@@ -91,7 +91,7 @@ public sealed partial class KafkaSource
     private PartitionStart Follow(in PartitionStart start, in CutPlan plan, bool isStored)
     {
         var (topic, partition) = start.Key;
-        if (plan.IsOfThisLayout)
+        if (plan.Layout == _options.Layout)
         {
             WeirLog.ReplayBegins(_logger, topic, partition, plan.FromOffset, plan.ToOffset);
             return start with { ReplayTo = plan.ToOffset };
@@ -114,7 +114,7 @@ public sealed partial class KafkaSource
         var questions = new Task<bool>?[plans.Count];
         for (var index = 0; index < plans.Count; index++)
         {
-            if (_isStored is not null && plans[index] is { IsOfThisLayout: false } plan)
+            if (_isStored is not null && plans[index] is { } plan && plan.Layout != _options.Layout)
             {
                 var key = committed[index].Partition;
                 questions[index] = Task.Run(() => _isStored(key, plan.FromOffset, plan.ToOffset));

@@ -97,7 +97,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         _fault = fault;
         _clientLog = new ClientLog(logger, timeProvider);
         _isStored = isStored;
-        _committer = new PlanCommitter(logger, Refuse);
+        _committer = new PlanCommitter(logger, Refuse, options.Layout);
         _startTimestamp = timeProvider.GetTimestamp();
         _context = new IngestContext(
             options,
@@ -148,7 +148,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         var topics = _options.Topics.Select(topic => topic.Name).ToArray();
         _commits = new CommitNative(client, ConsumerSettings.IsClassic(_options));
         _queues = [.. Enumerable.Range(0, _options.Workers).Select(_ => new NativeMessageQueue(
-            client, topics, IngestWorker.MessagesPerStepMax, _options.Topics.Select(topic => topic.Format == Rekeyer.Format)))];
+            client, topics, IngestWorker.MessagesPerStepMax, _options.Topics.Select(topic => (topic.Format == Rekeyer.Format, topic.RekeyedFrom))))];
         _workers = [.. _queues.Select((queue, index) => new IngestWorker(index, _context, queue))];
         _workerThreads = [.. _workers.Select(worker => new Thread(() => RunWorker(worker)) { Name = $"ingest {worker.Index}", IsBackground = true })];
         _context.DeadLetters?.Start();

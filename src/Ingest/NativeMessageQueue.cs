@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Weir.Ingest;
 
@@ -21,6 +22,7 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
     private readonly KafkaNative.Message** _taken;
     private readonly int _takenMax;
     private readonly bool[] _mayHaveOrigins; // By topic.
+    private readonly byte[]?[] _origins; // By topic, the name of the topic that a rekeyer makes it from.
     private int _takenCount;
     private bool _isDisposed;
 
@@ -28,8 +30,9 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
     /// <param name="client">The consumer's <c>rd_kafka_t*</c>; must outlive this.</param>
     /// <param name="topicNames">Topics by index.</param>
     /// <param name="messagesMax">Most messages of a <see cref="Take"/>.</param>
-    /// <param name="mayHaveOrigins">By topic, whether a rekeyer may have written its messages; null for none.</param>
-    public NativeMessageQueue(nint client, IEnumerable<string> topicNames, int messagesMax, IEnumerable<bool>? mayHaveOrigins = null)
+    /// <param name="rekeying">By topic, whether a rekeyer may have written its messages, and from which topic; null for none.</param>
+    public NativeMessageQueue(
+        nint client, IEnumerable<string> topicNames, int messagesMax, IEnumerable<(bool MayHaveOrigins, string? From)>? rekeying = null)
     {
         _client = client;
         _queue = KafkaNative.QueueNew(client);
@@ -38,7 +41,9 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
         // Holding the topics keeps their addresses from being used again, so that comparing addresses is safe.
         _topicHandles = [.. _topicNames.Select(name => KafkaNative.TopicNew(client, name, 0))];
         _takenMax = messagesMax;
-        _mayHaveOrigins = mayHaveOrigins is null ? new bool[_topicNames.Length] : [.. mayHaveOrigins];
+        var rekeyed = rekeying?.ToArray() ?? new (bool MayHaveOrigins, string? From)[_topicNames.Length];
+        _mayHaveOrigins = [.. rekeyed.Select(topic => topic.MayHaveOrigins)];
+        _origins = [.. rekeyed.Select(topic => topic.From is null ? null : Encoding.UTF8.GetBytes(topic.From))];
         _taken = (KafkaNative.Message**)NativeMemory.Alloc((nuint)messagesMax, (nuint)sizeof(KafkaNative.Message*));
     }
 
@@ -71,7 +76,9 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
             var message = _taken[index];
             int timestampType;
             var topicIndex = TopicIndexOf(message->Topic);
-            var (originPartition, originOffset) = message->ErrorCode == 0 && topicIndex >= 0 && _mayHaveOrigins[topicIndex] ? OriginOf(message) : (-1, 0);
+            var (originPartition, originOffset) = message->ErrorCode == 0 && topicIndex >= 0 && _mayHaveOrigins[topicIndex]
+                ? OriginOf(message, _origins[topicIndex])
+                : (-1, 0);
             messages[index] = new KafkaMessage(
                 topicIndex,
                 message->Partition,
@@ -122,15 +129,15 @@ internal sealed unsafe class NativeMessageQueue : IMessageQueue, IDisposable
         NativeMemory.Free(_taken);
     }
 
-    private static (int Partition, long Offset) OriginOf(KafkaNative.Message* message)
+    private static (int Partition, long Offset) OriginOf(KafkaNative.Message* message, byte[]? origin)
     {
         nint headers;
         byte* value;
         nuint size;
         return MessageHeaders.Of(message, &headers) == 0
             && MessageHeaders.GetLast(headers, OriginMarks.Header, &value, &size) == 0
-            && OriginMarks.TryReadHeader(new ReadOnlySpan<byte>(value, (int)size), out var partition, out var offset)
-                ? (partition, offset)
+            && OriginMarks.TryReadHeader(new ReadOnlySpan<byte>(value, (int)size), out var topic, out var partition, out var offset)
+                ? topic.SequenceEqual(origin) ? (partition, offset) : (KafkaMessage.UnheededOrigin, 0)
                 : (-1, 0);
     }
 

@@ -25,7 +25,7 @@ namespace Weir.Ingest;
 /// turn: a partition that Kafka will not take (its topic was deleted) does not hold the others back for long.
 /// </para>
 /// </remarks>
-internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refused)
+internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refused, int layout = BlockName.LayoutVersion)
 {
     /// <summary>How long the first closed cut waits for those of the other workers, so that they share a commit.</summary>
     internal static readonly TimeSpan GatherTime = TimeSpan.FromMilliseconds(20);
@@ -141,7 +141,7 @@ internal sealed class PlanCommitter(ILogger logger, Action<PartitionState> refus
             _sent.Add((state, plan, offset));
             var metadata = plan is null
                 ? CutPlan.EndMetadataOf(state.EndOrigins)
-                : CutPlan.MetadataOf(plan.ToOffset, plan.OriginsAtStart);
+                : CutPlan.MetadataOf(plan.ToOffset, plan.OriginsAtStart, layout);
             _commits.Add(new CommittedOffset(state.Key, offset, metadata));
         }
 

@@ -15,8 +15,10 @@ public sealed class Block
         long rawBytes,
         bool isFramed,
         int startBytes,
-        BlockBytes bytes)
+        BlockBytes bytes,
+        int shard = 0)
     {
+        Shard = shard;
         Name = name;
         View = view;
         Columns = columns;
@@ -31,6 +33,9 @@ public sealed class Block
 
     /// <summary>The name: equal names mean equal bytes before compression.</summary>
     public BlockName Name { get; }
+
+    /// <summary>The shard of servers that it goes to: a function of its rows' tags.</summary>
+    public int Shard { get; }
 
     /// <summary>The view, whose name is the table's.</summary>
     public ViewPlan View { get; }

@@ -54,7 +54,7 @@ public sealed class BlockBuilder : IDisposable
         _options = options;
         _keptBytesMax = budget.LimitBytes / KeptShare;
         _encoders = [.. schema.Views.Select(view => new ViewEncoder(view, schema))];
-        _rows = new SortedRows(schema, options.BlockDaysMax, budget);
+        _rows = new SortedRows(schema, options.BlockDaysMax, options.ShardCount, budget);
         _raw = new NativeBuffer(budget);
         _pool = new PiecePool(budget);
         _pieces = new PieceWriter(_pool);
@@ -141,15 +141,16 @@ public sealed class BlockBuilder : IDisposable
         var recordsSum = 0UL;
         var part = 0;
         var groupFrom = 0;
-        foreach (var groupEnd in _rows.GroupEnds)
+        for (var group = 0; group < _rows.GroupEnds.Count; group++)
         {
+            var groupEnd = _rows.GroupEnds[group];
             var rowCount = groupEnd - groupFrom;
             var partCount = (int)((rowCount + (long)_options.BlockRowsMax - 1) / _options.BlockRowsMax);
             for (var index = 0; index < partCount; index++)
             {
                 var from = groupFrom + (int)((long)rowCount * index / partCount);
                 var to = groupFrom + (int)((long)rowCount * (index + 1) / partCount);
-                var block = BuildBlock(cut, encoder, part++, from, to - from);
+                var block = BuildBlock(cut, encoder, part++, from, to - from, _rows.GroupShards[group]);
                 blocks.Add(block);
                 recordsSum += block.RecordsSum;
             }
@@ -165,13 +166,13 @@ public sealed class BlockBuilder : IDisposable
         }
     }
 
-    private Block BuildBlock(Cut cut, ViewEncoder encoder, int part, int from, int rowCount)
+    private Block BuildBlock(Cut cut, ViewEncoder encoder, int part, int from, int rowCount, int shard)
     {
         var (rawBytes, sums) = encoder.Encode(_rows, from, rowCount, _texts, _raw);
         var startBytes = WriteEncoded(rawBytes, encoder.StartBytes);
-        var name = new BlockName(cut.Partition, cut.FromOffset, cut.ToOffset, encoder.View.Definition.Name, part);
+        var name = new BlockName(cut.Partition, cut.FromOffset, cut.ToOffset, encoder.View.Definition.Name, part, _options.Layout);
         var block = new Block(
-            name, encoder.View, encoder.ColumnNames, rowCount, sums, rawBytes, _frame is not null, startBytes, _pieces.EndBlock());
+            name, encoder.View, encoder.ColumnNames, rowCount, sums, rawBytes, _frame is not null, startBytes, _pieces.EndBlock(), shard);
         _blockCount++;
         _rowCount += rowCount;
         _rawBytes += rawBytes;

@@ -100,7 +100,8 @@ internal sealed class BlockDeadLetters(string directory, long bytesMax)
             json.WriteNumber("to_offset", block.Name.ToOffset);
             json.WriteString("view", block.Name.View);
             json.WriteNumber("part", block.Name.Part);
-            json.WriteNumber("layout", BlockName.LayoutVersion);
+            json.WriteNumber("layout", block.Name.Layout);
+            json.WriteNumber("shard", block.Shard);
             json.WriteString("reason", reply.Message);
             json.WriteNumber("code", reply.Code);
             json.WriteString("advice", reply.Advice);

@@ -44,14 +44,15 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
     private readonly LedgerRows _ledgerRows;
     private readonly CutTraces _traces = new();
     private readonly List<AccountedCut> _accounted = []; // Stored or abandoned, in order; their ledger rows wait.
-    private readonly HashSet<int> _prepared = []; // Servers whose tables are right.
+    private readonly HashSet<(int Shard, int Target)> _prepared = []; // Servers whose tables are right.
+    private readonly SchemaPlan?[] _plans; // By shard of servers.
+    private readonly ServerFeatures?[] _features;
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly BlockingCollection<BuiltCut> _built;
     private readonly CancellationTokenSource _abort = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _builderThread;
     private readonly Thread _inserterThread;
-    private SchemaPlan? _plan;
     private DateTimeOffset _retentionAt;
     private int _threadsLeft = 2;
     private long _leftCount; // Cuts that a thread held when it ended; read after both have.
@@ -96,7 +97,9 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         _counters = new WriterCounters(schema);
         _retries = new RetryLoop(sink.Description, options, time, random, _counters, logger);
         _ledger = new LedgerStore(sink, options);
-        _ledgerRows = new LedgerRows(process ?? $"{Environment.MachineName}:{Environment.ProcessId}");
+        _ledgerRows = new LedgerRows(process ?? $"{Environment.MachineName}:{Environment.ProcessId}", options.Layout);
+        _plans = new SchemaPlan?[options.ShardCount];
+        _features = new ServerFeatures?[options.ShardCount];
         _inserter = new BlockInserter(sink, options, _retries, _ledger, _ledgerRows, _counters, time, logger)
         {
             Prepare = PrepareAsync,
@@ -383,23 +386,26 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         _opened.SetResult();
     }
 
-    /// <summary>Connects the server that the next attempt goes to, and brings its tables to what they should be, unless that was done.</summary>
-    /// <exception cref="SinkUnusableException">Its tables differ in what Weir may not mend.</exception>
+    /// <summary>
+    /// Connects the servers that the next attempts go to, one of each shard, and brings their tables to what they should be, unless that was
+    /// done. All shards have to be there before anything is inserted: the blocks of a cut are spread over all of them.
+    /// </summary>
+    /// <exception cref="SinkUnusableException">Tables differ in what Weir may not mend.</exception>
     private async Task<InsertReply> PrepareAsync(CancellationToken cancel)
     {
-        var target = _sink.Target;
-        if (_prepared.Contains(target))
-        {
-            return InsertReply.Stored;
-        }
-
         try
         {
-            var features = await _sink.ConnectAsync(cancel).ConfigureAwait(false);
-            _plan = await SchemaPlan.ReadAsync(_sink, _schema, _options, features, cancel).ConfigureAwait(false);
-            await _plan.EnsureAsync(_sink, cancel).ConfigureAwait(false);
-            _prepared.Add(target);
-            Prepared(_plan, features);
+            for (var shard = 0; shard < _plans.Length; shard++)
+            {
+                var sink = _sink.Shards[shard];
+                var target = sink.Target;
+                if (!_prepared.Contains((shard, target)))
+                {
+                    await PrepareAsync(shard, sink, cancel).ConfigureAwait(false);
+                    _prepared.Add((shard, target));
+                }
+            }
+
             return InsertReply.Stored;
         }
         catch (ClickHouseException error)
@@ -408,16 +414,26 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         }
     }
 
-    private void Prepared(SchemaPlan plan, ServerFeatures features)
+    private async Task PrepareAsync(int shard, IBlockSink sink, CancellationToken cancel)
     {
+        var features = await sink.ConnectAsync(cancel).ConfigureAwait(false);
+        _features[shard] = features;
+        if (ShardedClickHouseSink.FindClash(_features) is { } clash)
+        {
+            throw new SinkUnusableException(clash);
+        }
+
+        var plan = await SchemaPlan.ReadAsync(sink, _schema, _options.OfShard(shard), features, cancel).ConfigureAwait(false);
+        await plan.EnsureAsync(sink, cancel).ConfigureAwait(false);
+        _plans[shard] = plan;
         foreach (var step in plan.Steps)
         {
             WeirLog.WriterSchemaStep(_logger, step.Reason, step.Statement);
         }
 
-        _ledger.IsReplicated = plan.IsLedgerReplicated;
-        _counters.Connected(plan.Promise);
-        WeirLog.WriterConnected(_logger, _sink.Description, features.Version, plan.Promise.ToString());
+        _ledger.IsReplicated = _plans[0]!.IsLedgerReplicated;
+        _counters.Connected(SinkPromise.WeakestOf(_plans.OfType<SchemaPlan>().Select(known => known.Promise)));
+        WeirLog.WriterConnected(_logger, sink.Description, features.Version, plan.Promise.ToString());
     }
 
     /// <summary>Once an hour, on servers without TTL. A failure is no reason to stop writing.</summary>
@@ -432,10 +448,14 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         _retentionAt = now + _retentionInterval;
         try
         {
-            var dropped = await ExpiredPartitions.DropAsync(_sink, _plan!, _options.Database, now, cancel).ConfigureAwait(false);
-            foreach (var statement in dropped)
+            for (var shard = 0; shard < _plans.Length; shard++)
             {
-                WeirLog.WriterPartitionDropped(_logger, statement);
+                var dropped = await ExpiredPartitions.DropAsync(
+                    _sink.Shards[shard], _plans[shard]!, _options.Database, now, cancel).ConfigureAwait(false);
+                foreach (var statement in dropped)
+                {
+                    WeirLog.WriterPartitionDropped(_logger, statement);
+                }
             }
         }
         catch (ClickHouseException error)

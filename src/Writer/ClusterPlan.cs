@@ -72,15 +72,16 @@ public sealed class ClusterPlan
                 cancel).ConfigureAwait(false))
             .ToDictionary(row => row[0], row => int.Parse(row[1], CultureInfo.InvariantCulture));
         var own = await TableState.ReadAllAsync(sink, options.Database, cancel).ConfigureAwait(false);
-        result.AddLocal(plan, counts, nodes.Count, own is not null);
+        result.AddLocal(plan, features, counts, nodes.Count, own is not null);
         result.AddDistributed(plan, counts, nodes.Count, own ?? new Dictionary<string, TableState>());
         return result;
     }
 
-    private void AddLocal(SchemaPlan plan, Dictionary<string, int> counts, int shardCount, bool hasDatabase)
+    private void AddLocal(SchemaPlan plan, ServerFeatures features, Dictionary<string, int> counts, int shardCount, bool hasDatabase)
     {
         var tables = plan.Tables.Select(table => (table.View.Name, Statement: table.CreateStatement()))
-            .Append((LedgerTable.Name, Statement: plan.Ledger.CreateStatement()))
+            .Append((Name: LedgerTable.Name, Statement: plan.Ledger.CreateStatement()))
+            .Append((Name: SchemaMigrations.Table, Statement: SchemaMigrations.CreateStatement(_options, features)))
             .ToList();
         var missing = tables.FindAll(table => counts.GetValueOrDefault(table.Name) < shardCount);
         if (!hasDatabase || missing.Count > 0)
@@ -93,10 +94,13 @@ public sealed class ClusterPlan
             Add($"{counts.GetValueOrDefault(name)} of {shardCount} shards have the table {name}.", statement);
         }
 
-        foreach (var step in plan.Steps.Where(step => step.Kind != SchemaStepKind.Create))
+        foreach (var step in plan.Steps.Where(step => step.Kind is SchemaStepKind.Tune or SchemaStepKind.Change))
         {
             Add(step.Reason, step.Statement, step.Kind);
         }
+
+        // This shard's own; the others note theirs when a weir first writes there.
+        _steps.AddRange(plan.Steps.Where(step => step.Kind == SchemaStepKind.Note));
     }
 
     private void AddDistributed(SchemaPlan plan, Dictionary<string, int> counts, int shardCount, IReadOnlyDictionary<string, TableState> own)

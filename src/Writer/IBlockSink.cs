@@ -43,6 +43,12 @@ public interface IBlockSink : IAsyncDisposable
     /// </summary>
     int Target => 0;
 
+    /// <summary>
+    /// The shards of servers that blocks are spread over, each a sink of its own; this alone when there is one. The ledger, questions and
+    /// statements are for the first one.
+    /// </summary>
+    IReadOnlyList<IBlockSink> Shards => [this];
+
     /// <summary>Times that a server's name had no address; 0 where there is no name.</summary>
     long ResolveFailedCount => 0;
 
@@ -65,13 +71,22 @@ public interface IBlockSink : IAsyncDisposable
 public static class BlockSinks
 {
     /// <summary>The sink that the options name. Inert until <see cref="IBlockSink.ConnectAsync"/>.</summary>
-    /// <param name="options">Which server or directory.</param>
+    /// <param name="options">Which servers or directory.</param>
     /// <param name="time">For time-outs.</param>
-    /// <param name="logger">Told what an embedded store had to set aside; null for nobody.</param>
-    public static IBlockSink Create(WriterOptions options, TimeProvider time, ILogger? logger = null) =>
-        options.EmbeddedPath is null
-            ? new ClickHouseHttpSink(options, time, resolver: null, Random.Shared.Next(int.MaxValue)) // Processes begin with different replicas.
-            : new EmbeddedClickHouseSink(options, logger);
+    /// <param name="logger">Told what an embedded store had to mend; null for nobody.</param>
+    public static IBlockSink Create(WriterOptions options, TimeProvider time, ILogger? logger = null)
+    {
+        if (options.EmbeddedPath is not null)
+        {
+            return new EmbeddedClickHouseSink(options, logger);
+        }
+
+        var first = Random.Shared.Next(int.MaxValue); // Processes begin with different replicas.
+        var shards = Enumerable.Range(0, options.ShardCount)
+            .Select(shard => new ClickHouseHttpSink(options.OfShard(shard), time, resolver: null, first))
+            .ToList();
+        return shards.Count == 1 ? shards[0] : new ShardedClickHouseSink(shards);
+    }
 
     /// <summary>The result of a query as text.</summary>
     /// <inheritdoc cref="IBlockSink.QueryAsync"/>

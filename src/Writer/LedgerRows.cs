@@ -15,13 +15,16 @@ internal sealed class LedgerRows : IDisposable
     private static readonly JsonWriterOptions _json = new() { SkipValidation = true };
 
     private readonly string _process;
+    private readonly int _layout;
     private readonly ArrayBufferWriter<byte> _buffer = new(16 << 10);
     private readonly Utf8JsonWriter _writer;
 
     /// <param name="process">Who stores, as host and process number.</param>
-    internal LedgerRows(string process)
+    /// <param name="layout">How blocks are made.</param>
+    internal LedgerRows(string process, int layout = BlockName.LayoutVersion)
     {
         _process = process;
+        _layout = layout;
         _writer = new Utf8JsonWriter(_buffer, _json);
     }
 
@@ -72,7 +75,7 @@ internal sealed class LedgerRows : IDisposable
         _writer.WriteNumber("to_offset", cut.ToOffset);
         _writer.WriteString("view", block?.Name.View ?? "");
         _writer.WriteNumber("part", block?.Name.Part ?? 0);
-        _writer.WriteNumber("layout", BlockName.LayoutVersion);
+        _writer.WriteNumber("layout", _layout);
         _writer.WriteNumber("rows", block?.RowCount ?? 0);
         _writer.WriteNumber("records", block?.Sums.Records ?? 0);
         _writer.WriteNumber("packets", block?.Sums.Packets ?? 0);

@@ -15,6 +15,9 @@ public enum SchemaStepKind
 
     /// <summary>Changes the columns of a table that has rows. Done by <c>weir schema apply</c> only.</summary>
     Change,
+
+    /// <summary>Writes down that a migration has run. Done at every start.</summary>
+    Note,
 }
 
 /// <summary>One statement between what is and what should be.</summary>
@@ -69,16 +72,27 @@ public sealed class SchemaPlan
     /// <summary>Reads the tables of a server and compares.</summary>
     /// <exception cref="ClickHouseException">The server did not answer.</exception>
     public static async Task<SchemaPlan> ReadAsync(
-        IBlockSink sink, StreamSchema schema, WriterOptions options, ServerFeatures features, CancellationToken cancel) =>
-        Make(schema, options, features, await TableState.ReadAllAsync(sink, options.Database, cancel).ConfigureAwait(false));
+        IBlockSink sink, StreamSchema schema, WriterOptions options, ServerFeatures features, CancellationToken cancel)
+    {
+        var existing = await TableState.ReadAllAsync(sink, options.Database, cancel).ConfigureAwait(false);
+        var applied = existing is not null && existing.ContainsKey(SchemaMigrations.Table)
+            ? await SchemaMigrations.ReadAsync(sink, options, cancel).ConfigureAwait(false)
+            : [];
+        return Make(schema, options, features, existing, applied);
+    }
 
     /// <summary>Compares.</summary>
     /// <param name="schema">The views.</param>
     /// <param name="options">Database and retention.</param>
     /// <param name="features">What the server has.</param>
     /// <param name="existing">The tables by name; null when there is no database.</param>
+    /// <param name="applied">The migrations that the database has noted; null to leave migrations out.</param>
     public static SchemaPlan Make(
-        StreamSchema schema, WriterOptions options, ServerFeatures features, IReadOnlyDictionary<string, TableState>? existing)
+        StreamSchema schema,
+        WriterOptions options,
+        ServerFeatures features,
+        IReadOnlyDictionary<string, TableState>? existing,
+        IReadOnlyList<AppliedMigration>? applied = null)
     {
         var plan = new SchemaPlan(schema, options, features);
         if (existing is null)
@@ -88,6 +102,7 @@ public sealed class SchemaPlan
         }
 
         existing ??= new Dictionary<string, TableState>();
+        var compareFrom = plan._steps.Count;
         foreach (var table in plan.Tables)
         {
             plan.Compare(table, existing.GetValueOrDefault(table.View.Name));
@@ -95,6 +110,11 @@ public sealed class SchemaPlan
 
         plan.CompareLedger(existing.GetValueOrDefault(LedgerTable.Name));
         plan.CheckServers(existing);
+        if (applied is not null)
+        {
+            plan.AddMigrations(existing, applied, compareFrom);
+        }
+
         plan.Promise = SinkPromise.Find(features, plan.Tables.Select(table => plan.Prospect(table, existing)));
         return plan;
     }
@@ -154,9 +174,11 @@ public sealed class SchemaPlan
                 + "use a server from 19.6 on, or leave the meter out of the view.");
         }
 
-        if (name is LedgerTable.Name || table.Columns.Count(column => column.Name == TableDesign.BlockColumn) > 1)
+        if (name is LedgerTable.Name or SchemaMigrations.Table || table.Columns.Count(column => column.Name == TableDesign.BlockColumn) > 1)
         {
-            _problems.Add($"{name}: {LedgerTable.Name} and {TableDesign.BlockColumn} are Weir's own names; give the view or its column another.");
+            _problems.Add(
+                $"{name}: {LedgerTable.Name}, {SchemaMigrations.Table} and {TableDesign.BlockColumn} are "
+                + "Weir's own names; give the view or its column another.");
         }
         else if (state is null)
         {
@@ -166,6 +188,48 @@ public sealed class SchemaPlan
         {
             CompareTable(table, state);
         }
+    }
+
+    /// <summary>
+    /// Puts the migrations that the database has not noted before what the comparison found, each with its note after it. Tables that are only
+    /// being made are those of the last migration: all notes come after them.
+    /// </summary>
+    private void AddMigrations(IReadOnlyDictionary<string, TableState> existing, IReadOnlyList<AppliedMigration> applied, int compareFrom)
+    {
+        var oldest = applied.Select(migration => migration.OldestWriter).DefaultIfEmpty().Max();
+        if (oldest > SchemaMigrations.Latest)
+        {
+            _problems.Add(
+                $"{SchemaMigrations.Table} says that a newer weir has changed the tables, and that one must know migration {oldest} to write them; "
+                + $"this one knows {SchemaMigrations.Latest}: use the newer version.");
+        }
+
+        var compared = _steps[compareFrom..];
+        _steps.RemoveRange(compareFrom, compared.Count);
+        var isNew = !existing.ContainsKey(LedgerTable.Name) && !Tables.Any(table => existing.ContainsKey(table.View.Name));
+        if (isNew)
+        {
+            _steps.AddRange(compared);
+        }
+
+        if (!existing.ContainsKey(SchemaMigrations.Table))
+        {
+            var statement = SchemaMigrations.CreateStatement(_options, _features);
+            _steps.Add(new SchemaStep(SchemaStepKind.Create, $"There is no table {SchemaMigrations.Table}, which notes migrations.", statement));
+        }
+
+        foreach (var migration in SchemaMigrations.All.Where(migration => !applied.Any(known => known.Number == migration.Number)))
+        {
+            if (!isNew)
+            {
+                _steps.AddRange(migration.Steps(this, existing)
+                    .Select(step => step with { Reason = $"Migration {migration.Number} ({migration.Title}): {step.Reason}" }));
+            }
+
+            _steps.Add(SchemaMigrations.NoteOf(migration, _options));
+        }
+
+        _steps.AddRange(compared.Where(step => !_steps.Exists(other => other.Statement == step.Statement)).ToList());
     }
 
     private void CompareLedger(TableState? state)
@@ -272,11 +336,7 @@ public sealed class SchemaPlan
 
             if (column.Name == TableDesign.BlockColumn)
             {
-                _steps.Add(new SchemaStep(
-                    SchemaStepKind.Tune,
-                    $"{name} cannot tell two blocks of equal rows apart without the column {column.Name}.",
-                    $"ALTER TABLE {table.QualifiedName} ADD COLUMN {SqlText.Name(column.Name)} {column.Type}"));
-                return;
+                return; // Of the block names.
             }
 
             var after = table.Columns[table.Columns.ToList().IndexOf(column) - 1].Name;
@@ -313,7 +373,7 @@ public sealed class SchemaPlan
                 $"ALTER TABLE {table.QualifiedName} REMOVE TTL"));
         }
 
-        _steps.AddRange(TableOptions.Compare(table.View.Name, table.QualifiedName, state, _options, _features));
+        _steps.AddRange(table.CompareBlockNames(state));
     }
 
     private static string Replacement(TableDesign table) =>

@@ -34,6 +34,9 @@ public sealed record ServerFeatures
     /// <summary>Has the macros shard and replica and a ZooKeeper or Keeper: tables are made replicated.</summary>
     public required bool IsReplicated { get; init; }
 
+    /// <summary>What the macro <c>shard</c> stands for; null where there is none.</summary>
+    public string? ShardMacro { get; init; }
+
     /// <summary>The user may not change settings, so none is sent with queries.</summary>
     public required bool IsReadOnlyUser { get; init; }
 
@@ -65,7 +68,10 @@ public sealed record ServerFeatures
             $"SELECT name, value FROM system.settings WHERE name IN ({names})", cancel).ConfigureAwait(false);
         var types = await sink.QueryRowsAsync(
             "SELECT name FROM system.data_type_families WHERE name IN ('IPv6', 'SimpleAggregateFunction')", cancel).ConfigureAwait(false);
-        var isReplicated = await IsReplicatedAsync(sink, cancel).ConfigureAwait(false);
+        var macros = (await sink.QueryRowsAsync(
+                "SELECT macro, substitution FROM system.macros WHERE macro IN ('shard', 'replica')", cancel).ConfigureAwait(false))
+            .ToDictionary(row => row[0], row => row[1]);
+        var isReplicated = macros.Count == 2 && await HasKeeperAsync(sink, cancel).ConfigureAwait(false);
         var tableSettings = await ReadTableSettingsAsync(sink, isReplicated, cancel).ConfigureAwait(false);
         return new ServerFeatures
         {
@@ -77,6 +83,7 @@ public sealed record ServerFeatures
             HasTtl = IsAtLeast(version, _ttlVersion),
             HasDeduplicationWindow = tableSettings.ContainsKey(TableOptions.PlainWindow),
             IsReplicated = isReplicated,
+            ShardMacro = macros.GetValueOrDefault("shard"),
             TableSettings = tableSettings,
             IsReadOnlyUser = settings.Exists(row => row[0] == "readonly" && row[1] != "0"),
             Settings = settings.Select(row => row[0]).Where(name => name != "readonly").ToFrozenSet(),
@@ -107,15 +114,8 @@ public sealed record ServerFeatures
         return settings.ToFrozenDictionary();
     }
 
-    private static async Task<bool> IsReplicatedAsync(IBlockSink sink, CancellationToken cancel)
+    private static async Task<bool> HasKeeperAsync(IBlockSink sink, CancellationToken cancel)
     {
-        var macros = await sink.QueryRowsAsync(
-            "SELECT macro FROM system.macros WHERE macro IN ('shard', 'replica')", cancel).ConfigureAwait(false);
-        if (macros.Count < 2)
-        {
-            return false;
-        }
-
         try
         {
             await sink.QueryRowsAsync("SELECT count() FROM system.zookeeper WHERE path = '/'", cancel).ConfigureAwait(false);

@@ -19,6 +19,13 @@ public sealed record SinkPromise(bool IsExactlyOnce, string Reason)
     /// <summary>The promise as one line.</summary>
     public override string ToString() => IsExactlyOnce ? $"exactly once, {Reason}" : $"at least once, because {Reason}";
 
+    /// <summary>The promise of several shards together: the weakest.</summary>
+    public static SinkPromise WeakestOf(IEnumerable<SinkPromise> promises) => promises
+        .OrderBy(promise => promise.IsExactlyOnce)
+        .ThenBy(promise => promise.Window ?? TimeSpan.MaxValue)
+        .ThenBy(promise => promise.WindowBlocks)
+        .First();
+
     /// <summary>Finds the promise of tables.</summary>
     /// <param name="features">The server.</param>
     /// <param name="tables">Name, engine and definition of each table as it will be when the stage starts.</param>

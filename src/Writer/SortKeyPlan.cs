@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Weir.Core.Hashing;
 using Weir.Core.Model;
 
 namespace Weir.Writer;
@@ -16,6 +17,8 @@ internal sealed unsafe class SortKeyPlan
 
     private const int WordBits = 64;
     private const int TimeBits = 32;
+    private readonly SortKeyPart[] _textParts;
+    private readonly ulong[] _seriesMasks; // Of the words from 1 on: the bits that are neither time nor ranks.
 
     internal SortKeyPlan(ViewPlan view)
     {
@@ -48,6 +51,13 @@ internal sealed unsafe class SortKeyPlan
         Parts = [.. parts];
         Texts = [.. texts];
         Words = word + 1;
+        _seriesMasks = new ulong[word];
+        Array.Fill(_seriesMasks, ulong.MaxValue);
+        _textParts = [.. parts.Where(part => part.Text >= 0)];
+        foreach (var part in _textParts.Append(parts[^1]))
+        {
+            _seriesMasks[part.Word - 1] &= ~((ulong)uint.MaxValue << part.Shift); // A rank and the time have 32 bits.
+        }
     }
 
     /// <summary>Words of a key, the builder's among them.</summary>
@@ -89,6 +99,18 @@ internal sealed unsafe class SortKeyPlan
         }
 
         return (timeMin, timeMax);
+    }
+
+    /// <summary>The hash of the tags of a composed key, the same for every cut and machine: ranks are those of one cut, so texts count.</summary>
+    internal ulong SeriesHash(ulong* key, TextRanks texts)
+    {
+        var hash = TagHash.OfWords(key + 1, _seriesMasks);
+        foreach (var text in _textParts)
+        {
+            hash = TagHash.Combine(hash, texts.HashOf((uint)(key[text.Word] >> text.Shift)));
+        }
+
+        return hash;
     }
 
     private void ComposePart(SortKeyPart part, byte* value, int rowBytes, int count, ulong* key, ReadOnlySpan<uint> ranks)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Weir.Core.Buffers;
+using Weir.Core.Hashing;
 using Weir.Core.Model;
 
 namespace Weir.Writer;
@@ -10,12 +11,15 @@ namespace Weir.Writer;
 /// The order, and so every block, depends on the set of rows only: not on the shard that folded them, nor on the order in which
 /// they came. One thread; the memory is used again from view to view and from cut to cut.
 /// </remarks>
-internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, MemoryBudget budget) : IDisposable
+internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, int serverShardCount, MemoryBudget budget) : IDisposable
 {
     private const int DaySeconds = 86_400;
 
     /// <summary>Days that 32 bits of seconds reach.</summary>
     private const int DayCount = (int)(uint.MaxValue / DaySeconds) + 1;
+
+    /// <summary>A group has the number of its group of days in its low half and its shard of servers in the high one.</summary>
+    private const int ShardShift = 32;
 
     private readonly NativeBuffer _slabs = new(budget); // Start of each slab of rows.
     private readonly NativeBuffer _entries = new(budget);
@@ -25,8 +29,9 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     private readonly PrefixSort _sort = new();
     private readonly KeySort _tieSort = new();
     private readonly List<int> _groupEnds = [];
+    private readonly List<int> _groupShards = [];
     private ushort[]? _groupsByDay;
-    private bool _hasGroups;
+    private bool _hasDayGroups;
     private int _loadedCount;
     private int _rowBytes;
 
@@ -36,14 +41,19 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     /// <summary>Addresses of the rows, in order.</summary>
     internal byte** Rows => (byte**)_rows.Start;
 
-    /// <summary>Where each group of days ends; one end, <see cref="Count"/>, when all rows fit into one.</summary>
+    /// <summary>Where each group of one shard of servers and of days ends; one end, <see cref="Count"/>, when all rows fit into one.</summary>
     internal IReadOnlyList<int> GroupEnds => _groupEnds;
+
+    /// <summary>The shard of servers of each group.</summary>
+    internal IReadOnlyList<int> GroupShards => _groupShards;
 
     /// <summary>Which texts the rows have, by text column of <see cref="SortKeyPlan.Texts"/>.</summary>
     internal TextMarks[] Texts { get; private set; } = [];
 
     /// <summary>Bytes of working memory.</summary>
     internal long CapacityBytes => _slabs.CapacityBytes + _entries.CapacityBytes + _keys.CapacityBytes + _rows.CapacityBytes;
+
+    private bool HasGroups => _hasDayGroups || serverShardCount > 1;
 
     private SortEntry* Entries => (SortEntry*)_entries.Start;
 
@@ -52,6 +62,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
     internal void Load(Cut cut, ViewPlan view, SortKeyPlan plan, TextRanks texts)
     {
         _groupEnds.Clear();
+        _groupShards.Clear();
         Count = 0;
         _rowBytes = view.KeyBytes + schema.MeterBytes;
         _loadedCount = LoadSlabs(cut, view);
@@ -75,10 +86,14 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
         }
 
         // Nearly always false: there can't be more days than the span has.
-        _hasGroups = (prefixes.TimeMax / DaySeconds) - (prefixes.TimeMin / DaySeconds) >= (ulong)blockDaysMax;
-        if (_hasGroups)
+        _hasDayGroups = (prefixes.TimeMax / DaySeconds) - (prefixes.TimeMin / DaySeconds) >= (ulong)blockDaysMax;
+        if (_hasDayGroups)
         {
             GroupDays();
+        }
+
+        if (HasGroups)
+        {
             SortRun(0, _loadedCount, plan, texts); // By the group first, which is in no prefix.
         }
         else
@@ -87,7 +102,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
             SortTies(prefixes, plan, texts);
         }
 
-        Fold(view.KeyBytes, isWhole: prefixes.IsWhole && !_hasGroups);
+        Fold(view.KeyBytes, isWhole: prefixes.IsWhole && !HasGroups);
     }
 
     /// <summary>Frees the working memory; another <see cref="Load"/> may bring new.</summary>
@@ -204,7 +219,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
             var row = RowOf(entries[index].Index);
             var key = keys + ((nint)index * plan.Stride);
             plan.Compose(row, _rowBytes, 1, key, texts.RanksById);
-            key[0] = _hasGroups ? _groupsByDay![Day(row)] : 0UL;
+            key[0] = GroupOf(row, key, plan, texts);
             key[plan.Words] = entries[index].Index;
             entries[index] = new SortEntry(0, (uint)index);
         }
@@ -213,8 +228,17 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
         for (var index = 0; index < count; index++)
         {
             var key = keys + ((nint)entries[index].Index * plan.Stride);
-            entries[index] = new SortEntry(0, (uint)key[plan.Words]);
+            entries[index] = new SortEntry(key[0], (uint)key[plan.Words]);
         }
+    }
+
+    /// <summary>The group of a row: 0 where there is one only.</summary>
+    private ulong GroupOf(byte* row, ulong* key, SortKeyPlan plan, TextRanks texts)
+    {
+        var group = _hasDayGroups ? _groupsByDay![Day(row)] : 0UL;
+        return serverShardCount > 1
+            ? group | ((ulong)JumpHash.BucketOf(plan.SeriesHash(key, texts), serverShardCount) << ShardShift)
+            : group;
     }
 
     /// <summary>Lists the rows, those of equal keys as one. Keys that are not whole in the prefixes are compared.</summary>
@@ -232,16 +256,22 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, M
                 continue;
             }
 
-            if (_hasGroups && kept > 0 && _groupsByDay![Day(row)] != _groupsByDay[Day(rows[kept - 1])])
+            if (HasGroups && index > 0 && entries[index].Prefix != entries[index - 1].Prefix) // Which is the group then.
             {
-                _groupEnds.Add(kept);
+                EndGroup(entries[index - 1].Prefix, kept);
             }
 
             rows[kept++] = row;
         }
 
-        _groupEnds.Add(kept);
+        EndGroup(HasGroups ? entries[_loadedCount - 1].Prefix : 0, kept);
         Count = kept;
+    }
+
+    private void EndGroup(ulong group, int end)
+    {
+        _groupEnds.Add(end);
+        _groupShards.Add((int)(group >> ShardShift));
     }
 
     /// <summary>Texts are interned and padding is 0, so keys that are equal have equal bytes.</summary>

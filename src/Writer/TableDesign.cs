@@ -86,6 +86,23 @@ public sealed class TableDesign
         }
     }
 
+    /// <summary>The statements by which the table knows blocks that come again: the column of their names, and its settings.</summary>
+    internal IEnumerable<SchemaStep> CompareBlockNames(TableState state)
+    {
+        if (_features.NeedsBlockColumn && !state.Columns.Any(column => column.Name == BlockColumn))
+        {
+            yield return new SchemaStep(
+                SchemaStepKind.Tune,
+                $"{View.Name} cannot tell two blocks of equal rows apart without the column {BlockColumn}.",
+                $"ALTER TABLE {QualifiedName} ADD COLUMN {SqlText.Name(BlockColumn)} {Columns[^1].Type}");
+        }
+
+        foreach (var step in TableOptions.Compare(View.Name, QualifiedName, state, _options, _features))
+        {
+            yield return step;
+        }
+    }
+
     private static string TypeOf(MeterFold fold) => fold switch
     {
         MeterFold.Sum => "UInt64",

@@ -45,6 +45,9 @@ internal sealed class TextRanks : IComparer<int>
     /// <summary>The text of a rank.</summary>
     internal ReadOnlySpan<byte> Utf8(int rank) => _strings.Utf8(_idsByRank[rank]);
 
+    /// <summary>The hash of the text of a rank.</summary>
+    internal ulong HashOf(uint rank) => _strings.HashOf((uint)_idsByRank[rank]);
+
     /// <summary>Compares the texts of two ids byte by byte, as ClickHouse does.</summary>
     public int Compare(int left, int right) => _strings.Utf8(left).SequenceCompareTo(_strings.Utf8(right));
 }

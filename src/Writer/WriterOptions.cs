@@ -38,8 +38,23 @@ public sealed record WriterOptions
     /// </summary>
     public IReadOnlyList<Uri> Urls { get; init; } = [];
 
-    /// <summary>All servers: <see cref="Urls"/>, or the one <see cref="Url"/>; none where the store is embedded.</summary>
+    /// <summary>
+    /// Base addresses of the replicas of further shards, the first of which is <see cref="Urls"/>. A series lives on the shard that its
+    /// tags say; ledger and Weir's own tables are on the first one.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyList<Uri>> MoreShards { get; init; } = [];
+
+    /// <summary>Shards of servers.</summary>
+    public int ShardCount => 1 + MoreShards.Count;
+
+    /// <summary>How blocks are made of a cut.</summary>
+    public int Layout => Core.Model.BlockName.LayoutOf(ShardCount);
+
+    /// <summary>All servers of the first shard: <see cref="Urls"/>, or the one <see cref="Url"/>; none where the store is embedded.</summary>
     public IReadOnlyList<Uri> Servers => Urls.Count > 0 ? Urls : Url is null ? [] : [Url];
+
+    /// <summary>The servers of all shards.</summary>
+    public IEnumerable<Uri> AllServers => Servers.Concat(MoreShards.SelectMany(shard => shard));
 
     /// <summary>Directory of the embedded ClickHouse; null when <see cref="Url"/> is set.</summary>
     public string? EmbeddedPath { get; init; }
@@ -114,7 +129,12 @@ public sealed record WriterOptions
     /// <summary>Days in one insert above which a block is split; newer servers refuse more than 100 table partitions.</summary>
     public int BlockDaysMax { get; init; } = 90;
 
+    /// <summary>The options of one shard of servers, as if it were the only one.</summary>
+    public WriterOptions OfShard(int shard) => MoreShards.Count == 0
+        ? this
+        : this with { Urls = shard == 0 ? Urls : MoreShards[shard - 1], MoreShards = [] };
+
     /// <summary>Only what may be in a log: a record prints all members by itself, and the password is one.</summary>
     public override string ToString() =>
-        $"{nameof(WriterOptions)} {{ {(EmbeddedPath is null ? string.Join(", ", Servers) : EmbeddedPath)}, database {Database}, user {User} }}";
+        $"{nameof(WriterOptions)} {{ {(EmbeddedPath is null ? string.Join(", ", AllServers) : EmbeddedPath)}, database {Database}, user {User} }}";
 }

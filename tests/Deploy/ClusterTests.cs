@@ -6,7 +6,7 @@ namespace Weir.Tests.Deploy;
 
 /// <summary><c>weir schema plan|apply --cluster</c>, and tables of the first release brought to this one.</summary>
 [Collection(RealPartsCollection.Name)]
-public sealed class ClusterTests(ClickHouseServer server) : IClassFixture<ClickHouseServer>
+public sealed class ClusterTests
 {
     [Theory]
     [InlineData("CREATE DATABASE IF NOT EXISTS `weir`", "CREATE DATABASE IF NOT EXISTS `weir` ON CLUSTER `c`")]
@@ -37,8 +37,9 @@ public sealed class ClusterTests(ClickHouseServer server) : IClassFixture<ClickH
             Assert.True(apply.Code == 0, apply.Error);
             foreach (var shard in shards)
             {
-                Assert.Equal("10", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered'"));
-                Assert.Equal("5", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered' AND engine LIKE 'Replicated%'"));
+                Assert.Equal("11", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered'"));
+                Assert.Equal(
+                    "6", await shard.RunAsync("SELECT count() FROM system.tables WHERE database = 'clustered' AND engine LIKE 'Replicated%'"));
                 await shard.RunAsync("INSERT INTO clustered.service_1m (time, dst_port, records) VALUES (1700000000, 53, 7)");
             }
 
@@ -70,34 +71,8 @@ public sealed class ClusterTests(ClickHouseServer server) : IClassFixture<ClickH
         }
     }
 
-    /// <summary>The first release made SummingMergeTree tables without settings, and no ledger.</summary>
-    [RealPartFact(RealPart.ClickHouseServer)]
-    public async Task Tables_of_the_first_release_keep_their_rows_and_are_brought_to_this_one()
-    {
-        var options = server.NewOptions();
-        await using var sink = new ClickHouseHttpSink(options, TimeProvider.System);
-        var features = await sink.ConnectAsync(default);
-        await server.RunAsync($"CREATE DATABASE {options.Database}");
-        foreach (var statement in SchemaPlan.Make(TestBlocks.Schema, options, features, existing: null).Tables.Select(table => table.CreateStatement()))
-        {
-            var first = statement.Split("\nSETTINGS ")[0];
-            await sink.ExecuteAsync(first, default);
-        }
-
-        await server.RunAsync($"INSERT INTO {options.Database}.edge_1s (time, dst_port, records) VALUES (1700000000, 53, 3)");
-        var plan = await SchemaPlan.ReadAsync(sink, TestBlocks.Schema, options, features, default);
-        Assert.Equal([SchemaStepKind.Create], plan.Steps.Select(step => step.Kind)); // The ledger.
-        Assert.Empty(plan.Problems);
-
-        await plan.ApplyAsync(sink, default);
-        await plan.ApplyAsync(sink, default); // A plan that was interrupted may run again.
-
-        Assert.True((await SchemaPlan.ReadAsync(sink, TestBlocks.Schema, options, features, default)).IsUpToDate);
-        Assert.Equal("3", await server.RunAsync($"SELECT sum(records) FROM {options.Database}.edge_1s"));
-    }
-
     [RealPartFact(RealPart.EmbeddedClickHouse)]
-    public async Task The_embedded_store_of_the_first_release_is_brought_to_this_one()
+    public async Task Schema_plan_prints_the_migrations_by_number_and_apply_runs_them_once()
     {
         var directory = Directory.CreateTempSubdirectory("weir-first-").FullName;
         try
@@ -109,6 +84,7 @@ public sealed class ClusterTests(ClickHouseServer server) : IClassFixture<ClickH
             {
                 await store.ConnectAsync(default);
                 await store.ExecuteAsync("DROP TABLE weir.weir_ledger", default);
+                await store.ExecuteAsync("DROP TABLE weir.weir_schema", default);
                 foreach (var view in new[] { "edge_1s", "edge_1m", "service_1s", "service_1m" })
                 {
                     await store.ExecuteAsync($"ALTER TABLE weir.{view} RESET SETTING non_replicated_deduplication_window", default);
@@ -121,7 +97,8 @@ public sealed class ClusterTests(ClickHouseServer server) : IClassFixture<ClickH
 
             Assert.Equal(plan.Output, apply.Output);
             Assert.Equal(4, plan.Output.Split("MODIFY SETTING non_replicated_deduplication_window").Length - 1);
-            Assert.Contains("There is no table weir_ledger.", plan.Output, StringComparison.Ordinal);
+            Assert.Matches(@"-- Migration 2 \(.*\): There is no table weir_ledger\.", plan.Output);
+            Assert.Contains("INSERT INTO `weir`.`weir_schema`", plan.Output, StringComparison.Ordinal);
             Assert.Equal(("", 0), (after.Output, after.Code));
         }
         finally

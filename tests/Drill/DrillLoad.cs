@@ -4,8 +4,11 @@ using Weir.Tests.EndToEnd;
 
 namespace Weir.Tests.Drill;
 
-/// <summary>Produces records of the present time without a pause, and looks how old the newest stored one of each partition is.</summary>
-internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int recordsPerMessage) : IAsyncDisposable
+/// <summary>
+/// Produces without a pause, looks how old the newest stored record of each partition is, and for how long a partition has had no owner.
+/// </summary>
+/// <remarks>Both are looked at from outside, by <c>/positions</c> of all workers: a look that takes long makes them longer, never shorter.</remarks>
+internal sealed class DrillLoad(PipelineBed bed, DrillTraffic traffic) : IAsyncDisposable
 {
     private static readonly TimeSpan _produceEvery = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(120);
@@ -14,9 +17,11 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
     private readonly CancellationTokenSource _stop = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<TimeSpan> _producedAt = []; // Of each round; a round is one message for each partition.
-    private readonly List<(string? Step, double Seconds, int Unowned)> _samples = [];
+    private readonly List<(string? Step, double Seconds, int Unowned, double UnownedSeconds)> _samples = [];
     private readonly Dictionary<int, long> _stored = []; // By partition. The sampler's.
+    private readonly Dictionary<int, TimeSpan> _ownedAt = []; // When a partition was last seen with an owner. The sampler's.
     private int _owned; // Partitions that had an owner at the last look.
+    private TimeSpan _unowned; // Longest time that a partition had been without an owner at the last look.
     private Task _producing = Task.CompletedTask;
     private Task _sampling = Task.CompletedTask;
     private int _marked;
@@ -48,6 +53,18 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
         }
     }
 
+    /// <summary>Age in seconds of the newest stored record of the stalest partition, at the last look.</summary>
+    internal double LastAge
+    {
+        get
+        {
+            lock (_samples)
+            {
+                return _samples.Count > 0 ? _samples[^1].Seconds : 0;
+            }
+        }
+    }
+
     /// <summary>Ends the load.</summary>
     internal async Task StopAsync()
     {
@@ -55,17 +72,32 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
         await Task.WhenAll(_producing, _sampling).WaitAsync(_stopTimeout);
     }
 
+    /// <summary>What was seen, by step.</summary>
+    internal IReadOnlyList<DrillStep> Steps()
+    {
+        lock (_samples)
+        {
+            return
+            [
+                .. _samples.Where(sample => sample.Step is not null).GroupBy(sample => sample.Step!).Select(step =>
+                {
+                    var sorted = step.Select(sample => sample.Seconds).Order().ToList();
+                    return new DrillStep(
+                        step.Key, At(sorted, 0.5), At(sorted, 0.99), step.Max(sample => sample.Unowned), step.Max(sample => sample.UnownedSeconds));
+                }),
+            ];
+        }
+    }
+
     /// <summary>Prints what was seen, by step.</summary>
     internal void Report(Action<string> write)
     {
-        foreach (var step in _samples.Where(sample => sample.Step is not null).GroupBy(sample => sample.Step!))
+        foreach (var step in Steps())
         {
-            var sorted = step.Select(sample => sample.Seconds).Order().ToList();
             write(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{step.Key}: freshness of the stalest partition p50 {At(sorted, 0.5):0.0} s, p99 {At(sorted, 0.99):0.0} s; "
-                + $"partitions without an owner: at most {step.Max(sample => sample.Unowned)} at once, in {step.Count(sample => sample.Unowned > 0)} "
-                + $"of {sorted.Count} looks"));
+                $"{step.Name}: freshness of the stalest partition p50 {step.FreshnessP50:0.0} s, p99 {step.FreshnessP99:0.0} s; "
+                + $"partitions without an owner: at most {step.UnownedMax} at once, one for {step.UnownedSeconds:0.0} s at most"));
         }
 
         write(string.Create(CultureInfo.InvariantCulture, $"{RecordCount} records in {_clock.Elapsed.TotalSeconds:0} s"));
@@ -84,11 +116,10 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
         using var timer = new PeriodicTimer(_produceEvery);
         for (var round = 0; !_stop.IsCancellationRequested; round++)
         {
-            var now = (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-            var records = FlowFeed.Make("weir", round, partitionCount * recordsPerMessage).ConvertAll(record => record with { TimeSeconds = now, Bytes = record.Bytes % 1_000_000 });
-            bed.Produce("flows", partitionCount, FlowFeed.Messages("weir", records, recordsPerMessage));
-            RecordCount += records.Count;
-            ByteCount += records.Sum(record => (long)(record.Bytes * Math.Max(record.SamplingRate, 1)));
+            var (messages, records, bytes) = traffic.Make(round);
+            bed.Produce(traffic.Topic, traffic.PartitionCount, messages);
+            RecordCount += records;
+            ByteCount += bytes;
             lock (_producedAt)
             {
                 _producedAt.Add(_clock.Elapsed);
@@ -108,7 +139,7 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
             lock (_producedAt)
             {
                 // Message n of a partition is of round n: the first that is not stored says how old the partition's rows are.
-                foreach (var offset in Enumerable.Range(0, partitionCount).Select(partition => (int)stored.GetValueOrDefault(partition)))
+                foreach (var offset in Enumerable.Range(0, traffic.PartitionCount).Select(partition => (int)stored.GetValueOrDefault(partition)))
                 {
                     var age = offset < _producedAt.Count ? _clock.Elapsed - _producedAt[offset] : TimeSpan.Zero;
                     oldest = age > oldest ? age : oldest;
@@ -117,7 +148,7 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
 
             lock (_samples)
             {
-                _samples.Add((null, oldest.TotalSeconds, partitionCount - _owned));
+                _samples.Add((null, oldest.TotalSeconds, traffic.PartitionCount - _owned, _unowned.TotalSeconds));
             }
 
             await WaitAsync(timer);
@@ -144,7 +175,13 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
             }
         }
 
+        foreach (var partition in owned)
+        {
+            _ownedAt[partition] = _clock.Elapsed;
+        }
+
         _owned = owned.Count;
+        _unowned = _ownedAt.Where(seen => !owned.Contains(seen.Key)).Select(seen => _clock.Elapsed - seen.Value).DefaultIfEmpty().Max();
         return _stored;
     }
 
@@ -160,3 +197,11 @@ internal sealed class DrillLoad(PipelineBed bed, int partitionCount, int records
         }
     }
 }
+
+/// <summary>What was seen in one step of a drill.</summary>
+/// <param name="Name">The step.</param>
+/// <param name="FreshnessP50">Age in seconds of the newest stored record of the stalest partition, half of the looks.</param>
+/// <param name="FreshnessP99">The same, 99 of 100 looks.</param>
+/// <param name="UnownedMax">Most partitions without an owner at once.</param>
+/// <param name="UnownedSeconds">Longest time that one partition had no owner, in seconds.</param>
+internal sealed record DrillStep(string Name, double FreshnessP50, double FreshnessP99, int UnownedMax, double UnownedSeconds);

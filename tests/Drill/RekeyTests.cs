@@ -1,3 +1,5 @@
+using Confluent.Kafka;
+using Weir.Ingest;
 using Weir.Tests.EndToEnd;
 using Weir.Tests.Support;
 using Xunit;
@@ -17,7 +19,7 @@ public sealed class RekeyTests
     public async Task Records_of_a_rekeyed_topic_are_stored_once_although_rekeyer_and_weir_are_killed()
     {
         using var bed = await PipelineBed.StartAsync($"raw:{FromPartitions}", $"flows:{ToPartitions}");
-        var config = bed.Configure(bed.Embedded(), [("flows", "weir")]);
+        var config = bed.Configure(bed.Embedded(), [("flows", "weir, rekeyed_from: raw")]);
         var oracle = new FlowOracle();
         var run = await bed.RunAsync(config);
         for (var round = 0; round < Rounds; round++)
@@ -42,13 +44,22 @@ public sealed class RekeyTests
             }
         }
 
+        bed.Kafka.Produce("raw", 1, "no record"u8.ToArray());
         using var last = Rekey(bed, config);
         await Eventually.TrueAsync(
             async () => await run.NumberAsync("SELECT sum(records) FROM edge_1s") >= oracle.RecordCount,
             () => $"all {oracle.RecordCount} are stored; the rekeyer said {last.ErrorText}\nweir said {run.Process.ErrorText}",
             TimeSpan.FromSeconds(120));
+        await last.LineAsync("1 records of raw did not decode so far");
         last.Signal("TERM");
         Assert.Equal(0, await last.ExitCodeAsync());
+        Assert.Contains(" 1 rejected (", last.ErrorText, StringComparison.Ordinal);
+
+        // Nobody downstream can know of it, so its bytes are kept by the rekeyer.
+        var letters = await ProgramProcess.RunAsync(bed.DirectoryPath, Letters(bed), "deadletters", "show", "-c", config);
+        Assert.True(letters.Code == 0, letters.Error);
+        Assert.Contains("no record", letters.Output, StringComparison.Ordinal);
+        Assert.Contains("raw/1", letters.Output, StringComparison.Ordinal);
 
         // The committed range of the raw topic once more, as after a crash between delivery and commit: all of it is passed over.
         using (var again = Rekey(bed, config, "--group", "again"))
@@ -71,8 +82,52 @@ public sealed class RekeyTests
         Assert.Equal(oracle.RecordCount, await after.NumberAsync("SELECT sum(records) FROM edge_1s"));
     }
 
+    /// <summary>
+    /// Anybody who may write a topic can write headers: they count only in a topic that is said to be rekeyed, and from the topic named.
+    /// </summary>
+    [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
+    public async Task Origins_in_a_topic_that_nobody_rekeys_have_no_message_passed_over()
+    {
+        using var bed = await PipelineBed.StartAsync("flows:1", "made:1");
+        var config = bed.Configure(bed.Embedded(), [("flows", "weir"), ("made", "weir, rekeyed_from: raw")]);
+        var run = await bed.RunAsync(config);
+        ProduceFrom(bed, "flows", "raw/0@9000", "raw/0@1", "raw/0@1");
+        ProduceFrom(bed, "made", "other/0@9000", "other/0@1", "raw/0@9000", "raw/0@1");
+        await bed.StoredAsync(run);
+
+        Assert.Equal(6, await run.NumberAsync("SELECT sum(records) FROM edge_1s")); // All but the last one.
+        Assert.Equal(1, await run.MetricAsync("weir_ingest_repeated_messages_total"));
+        await run.Process.LineAsync("flows: messages say that they were rekeyed from another topic");
+        await PipelineBed.AssertStopsAsync(run);
+
+        var refused = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "rekey", "-c", config, "--from", "raw:weir", "--to", "flows");
+        Assert.NotEqual(0, refused.Code);
+        Assert.Contains("kafka.topics has flows without rekeyed_from: raw", refused.Error, StringComparison.Ordinal);
+    }
+
+    private static void ProduceFrom(PipelineBed bed, string topic, params string[] origins)
+    {
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = bed.Kafka.Bootstrap }).Build();
+        foreach (var origin in origins)
+        {
+            producer.Produce(topic, new Message<Null, byte[]>
+            {
+                Value = FlowFeed.Message("weir", FlowFeed.Make("weir", 1, 1)[0]),
+                Headers = new Headers { { OriginMarks.Header, System.Text.Encoding.UTF8.GetBytes(origin) } },
+            });
+        }
+
+        Assert.Equal(0, producer.Flush(TimeSpan.FromSeconds(60)));
+        bed.AddProduced(topic, 0, origins.Length);
+    }
+
+    private static Dictionary<string, string> Letters(PipelineBed bed) => new()
+    {
+        ["WEIR__DEAD_LETTERS__DIRECTORY"] = Path.Combine(bed.DirectoryPath, "letters"),
+    };
+
     private static ProgramProcess Rekey(PipelineBed bed, string config, params string[] more) => ProgramProcess.Start(
-        bed.DirectoryPath, null, ["rekey", "-c", config, "--from", "raw:pmacct-json", "--to", "flows", .. more]);
+        bed.DirectoryPath, Letters(bed), ["rekey", "-c", config, "--from", "raw:pmacct-json", "--to", "flows", .. more]);
 
     private static void Produce(PipelineBed bed, FlowOracle oracle, int round)
     {

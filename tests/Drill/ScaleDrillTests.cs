@@ -15,6 +15,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
 {
     private const int PartitionCount = 8;
     private const int RecordsPerMessage = 50;
+    private const int SessionSeconds = 3; // PipelineBed's.
 
     /// <summary>One view is enough, and each more is files by the thousand: 18.16 keeps a file for each column of each insert for minutes.</summary>
     private const string View = "ports_1m";
@@ -36,46 +37,22 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
                     views:
                       - { name: {{View}}, granularity: 1m, tags: [dst_port, proto], meters: [records, bytes] }
                     """);
-            var undrained = 0;
-            var workers = new List<WeirRun> { await bed.RunAsync(config, _flush) };
-            await using var load = new DrillLoad(bed, PartitionCount, RecordsPerMessage);
-            load.Start(() =>
-            {
-                lock (workers)
-                {
-                    return [.. workers];
-                }
-            });
-
-            await GrowAsync(bed, config, workers, 4);
+            var group = new WorkerGroup(bed, config, PartitionCount, _flush);
+            await group.GrowAsync(1);
+            await using var load = new DrillLoad(bed, DrillTraffic.OfNow("flows", PartitionCount, RecordsPerMessage));
+            load.Start(() => group.Members);
+            await group.GrowAsync(4);
             load.Mark("1 → 4");
-            for (var round = 0; round < 4; round++)
-            {
-                // One after another: each is drained, and its successor has its share before the next one goes.
-                var leaving = workers[0];
-                Replace(workers, leaving, null);
-                undrained += await StopAsync(leaving);
-                await GrowAsync(bed, config, workers, 4);
-            }
-
+            await group.RollAsync();
             load.Mark("roll of 4");
-            var killed = workers[2];
-            Replace(workers, killed, null);
-            killed.Process.Signal("KILL");
-            await AssignedAsync(workers);
+            await group.KillAsync(2);
             load.Mark("kill -9");
-            while (workers.Count > 1)
-            {
-                var leaving = workers[^1];
-                Replace(workers, leaving, null);
-                undrained += await StopAsync(leaving);
-            }
-
-            await AssignedAsync(workers);
+            await group.ShrinkAsync(1);
             load.Mark("3 → 1");
             await load.StopAsync();
-            await bed.StoredAsync(workers[0]);
-            Assert.Equal(0, await workers[0].StopAsync()); // Nobody disturbs it: it drains.
+            var last = group.Members[0];
+            await bed.StoredAsync(last);
+            Assert.Equal(0, await last.StopAsync()); // Nobody disturbs it: it drains.
 
             var audit = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "audit", "-c", config);
             Assert.True(audit.Code == 0, audit.Output + audit.Error);
@@ -83,7 +60,8 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
             Assert.Equal(Text(load.ByteCount), await server.RunAsync($"SELECT sum(bytes) FROM drill.{View}"));
             Assert.True(load.RecordCount > 0);
             load.Report(output.WriteLine);
-            output.WriteLine($"{undrained} of 6 stops met a rebalance and left plans to the next owner");
+            AssertWithinLimits(load.Steps());
+            output.WriteLine($"{group.UndrainedCount} of 6 stops met a rebalance and left plans to the next owner");
         }
         finally
         {
@@ -91,52 +69,20 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task GrowAsync(PipelineBed bed, string config, List<WeirRun> workers, int count)
+    /// <summary>
+    /// On a machine of its own only: how long a hand-over takes by the wall clock is the machine's to say, and no log of a member tells it
+    /// from a slow one. A member that was killed is missed after the session time-out. A partition that moves is revoked in one rebalance and
+    /// given away in the next, and the broker of the tests, unlike Kafka, ends each no sooner than a session time-out after it has begun.
+    /// </summary>
+    private static void AssertWithinLimits(IReadOnlyList<DrillStep> steps)
     {
-        while (workers.Count < count)
+        Assert.Equal(4, steps.Count);
+        if (Environment.GetEnvironmentVariable("WEIR_LONG") == "true")
         {
-            Replace(workers, null, await bed.RunAsync(config, _flush));
-        }
-
-        await AssignedAsync(workers);
-    }
-
-    /// <summary>1 for a stop that met a rebalance and left its plans to the next owner, which is allowed; 0 for one that drained.</summary>
-    private static async Task<int> StopAsync(WeirRun leaving)
-    {
-        var code = await leaving.StopAsync();
-        Assert.True(code is 0 or 1, leaving.Process.ErrorText);
-        return code;
-    }
-
-    /// <summary>The list is read by the load's thread: it changes under its lock.</summary>
-    private static void Replace(List<WeirRun> workers, WeirRun? leaving, WeirRun? joining)
-    {
-        lock (workers)
-        {
-            if (leaving is not null)
-            {
-                workers.Remove(leaving);
-            }
-
-            if (joining is not null)
-            {
-                workers.Add(joining);
-            }
+            Assert.All(steps, step => Assert.True(step.FreshnessP99 < 30, step.ToString()));
+            Assert.All(steps, step => Assert.True(step.UnownedSeconds < 3 * SessionSeconds, step.ToString()));
         }
     }
-
-    /// <summary>Every worker has its share, and all partitions have an owner.</summary>
-    private static Task AssignedAsync(List<WeirRun> workers) => Eventually.TrueAsync(
-        async () =>
-        {
-            var dead = workers.Find(worker => worker.Process.HasExited);
-            Assert.True(dead is null, $"A worker has ended; it said\n{dead?.Process.ErrorText}");
-            var counts = await Task.WhenAll(workers.Select(async worker => (int)await worker.MetricAsync("weir_ingest_partitions")));
-            return counts.Sum() == PartitionCount && counts.All(count => count >= PartitionCount / workers.Count);
-        },
-        () => $"{PartitionCount} partitions are shared by {workers.Count} workers; the last one said\n{workers[^1].Process.ErrorText}",
-        TimeSpan.FromSeconds(120));
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

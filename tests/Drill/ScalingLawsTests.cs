@@ -17,6 +17,9 @@ public class ScalingLawsTests(ITestOutputHelper output)
     private const int Workers = 1_000;
     private const double ZipfExponent = 1.1;
 
+    /// <summary>Bytes of a row of the finest view as it is sent: the line flush.bytes.lz4 of bench/baseline/weir-bench.json.</summary>
+    private const double RowBytes = 19.88;
+
     [Fact]
     public void A_keyed_topic_is_as_even_as_its_keys_and_its_hottest_key_is_the_limit()
     {
@@ -63,7 +66,8 @@ public class ScalingLawsTests(ITestOutputHelper output)
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{flowsPerSecond} flows/s, flush {intervalSeconds} s: rows a flush keyed {keyed:0}, unkeyed {unkeyed:0}, ratio {unkeyed / keyed:0.0}; "
-            + $"flows for each row keyed {flows / keyed:0.0}, unkeyed {flows / unkeyed:0.00}"));
+            + $"flows for each row keyed {flows / keyed:0.0}, unkeyed {flows / unkeyed:0.00}; "
+            + $"MB/s to ClickHouse keyed {keyed * RowBytes / intervalSeconds / 1e6:0.0}, unkeyed {unkeyed * RowBytes / intervalSeconds / 1e6:0.0}"));
 
         Assert.InRange(keyed, 1, Keys);
         Assert.InRange(unkeyed, keyed, flows);

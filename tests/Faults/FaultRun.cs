@@ -13,7 +13,7 @@ internal sealed class FaultRun
     private const int AuditAttemptsMax = 5;
 
     /// <summary>The standard views and the ledger.</summary>
-    private const string TablesText = "5";
+    private const string TablesText = "6";
 
     private static readonly TimeSpan _trafficInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan _drainTimeout = TimeSpan.FromSeconds(150);

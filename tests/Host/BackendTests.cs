@@ -30,7 +30,7 @@ public sealed class BackendTests : IDisposable
         Assert.Contains("has topic flows with 3 partition(s)", _error.ToString(), StringComparison.Ordinal);
         Assert.Contains("all tables are as the views need them", _error.ToString(), StringComparison.Ordinal);
         Assert.Equal(0, await RunAsync("query", "SHOW TABLES", "-c", config));
-        Assert.Equal("edge_1m\nedge_1s\nservice_1m\nservice_1s\nweir_ledger\n", Encoding.UTF8.GetString(_outputBytes.ToArray()));
+        Assert.Equal("edge_1m\nedge_1s\nservice_1m\nservice_1s\nweir_ledger\nweir_schema\n", Encoding.UTF8.GetString(_outputBytes.ToArray()));
         Assert.Equal(1, await RunAsync("query", "DROP TABLE edge_1s", "-c", config));
     }
 

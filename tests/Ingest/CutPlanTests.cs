@@ -11,12 +11,12 @@ public sealed class CutPlanTests
     {
         Assert.Equal($"weir-plan layout={BlockName.LayoutVersion} to=5000000000", CutPlan.MetadataOf(5_000_000_000));
         Assert.Equal(new CutPlan(7, 5_000_000_000, BlockName.LayoutVersion), CutPlan.Parse(7, CutPlan.MetadataOf(5_000_000_000)));
-        Assert.True(CutPlan.Parse(7, CutPlan.MetadataOf(8))!.Value.IsOfThisLayout);
+        Assert.Equal(1_001, CutPlan.Parse(7, CutPlan.MetadataOf(8, layout: BlockName.LayoutOf(2)))!.Value.Layout);
     }
 
     [Fact]
     public void A_plan_of_another_layout_is_a_plan_that_says_so() =>
-        Assert.False(CutPlan.Parse(7, "weir-plan layout=99 to=8")!.Value.IsOfThisLayout);
+        Assert.Equal(99, CutPlan.Parse(7, "weir-plan layout=99 to=8")!.Value.Layout);
 
     [Theory]
     [InlineData(0, "")]

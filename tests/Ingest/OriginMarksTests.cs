@@ -60,10 +60,11 @@ public class OriginMarksTests
     [InlineData("flows/-3@17", false, 0, 0)]
     public void The_header_is_read_as_it_is_written(string text, bool isGood, int partition, long offset)
     {
-        Assert.Equal(isGood, OriginMarks.TryReadHeader(Encoding.UTF8.GetBytes(text), out var readPartition, out var readOffset));
+        Assert.Equal(isGood, OriginMarks.TryReadHeader(Encoding.UTF8.GetBytes(text), out var topic, out var readPartition, out var readOffset));
         if (isGood)
         {
             Assert.Equal((partition, offset), (readPartition, readOffset));
+            Assert.Equal(text[..text.LastIndexOf('/')], Encoding.UTF8.GetString(topic));
         }
     }
 }

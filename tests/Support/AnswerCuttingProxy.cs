@@ -67,7 +67,7 @@ internal sealed class AnswerCuttingProxy : IAsyncDisposable
             await to.WriteAsync(Encoding.Latin1.GetBytes(text.Insert(endOfLine, "Connection: close\r\n")), _stop.Token);
             using var answer = new MemoryStream();
             await to.CopyToAsync(answer, _stop.Token);
-            if (text.Contains("INSERT", StringComparison.Ordinal) && _answersToLose > 0)
+            if (text.Contains("query=INSERT", StringComparison.Ordinal) && _answersToLose > 0)
             {
                 _answersToLose--;
                 LostCount++;

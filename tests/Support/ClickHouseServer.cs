@@ -57,6 +57,7 @@ public sealed class ClickHouseServer : IAsyncLifetime
                 <tcp_port>{port}</tcp_port><interserver_http_port>{FreePort()}</interserver_http_port><interserver_http_host>127.0.0.1</interserver_http_host>
                 <remote_servers><{cluster}>{shards}</{cluster}></remote_servers>
                 <distributed_ddl><path>/clickhouse/task_queue/ddl</path></distributed_ddl>
+                <merge_tree><zookeeper_session_expiration_check_period>1</zookeeper_session_expiration_check_period></merge_tree>
                 <macros><shard>{index + 1}</shard><replica>one</replica></macros>
                 """,
             _profile = "<allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type>",

@@ -45,6 +45,16 @@ internal sealed class ProgramProcess : IDisposable
     /// <summary>True when the process has ended.</summary>
     public bool HasExited => _process.HasExited;
 
+    /// <summary>Processor time that the process has used so far.</summary>
+    public TimeSpan CpuTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Starts the program.</summary>
     /// <param name="directory">Its working directory.</param>
     /// <param name="environment">Variables beside those of this process.</param>

@@ -107,6 +107,49 @@ public sealed class BlockBuilderTests
     }
 
     [Fact]
+    public void A_series_is_on_one_shard_of_servers_whatever_the_cut_and_the_blocks_of_all_shards_are_all_rows()
+    {
+        var shardsBySeries = new Dictionary<string, int>();
+        for (var seed = 1; seed <= 10; seed++)
+        {
+            var random = new Random(seed);
+            using var fixture = new CutFixture(TestRecords.AllTypes);
+            var options = _bare with { BlockRowsMax = random.Next(50, 1_000), BlockDaysMax = random.Next(1, 4), MoreShards = [[], []] };
+            using var builder = new BlockBuilder(fixture.Schema, options, fixture.Budget);
+            var records = TestRecords.Random(fixture.Schema, random, 1_000, days: 5, spread: 3);
+            using var built = builder.Build(fixture.Make(records, 3, _ => random.Next(3)));
+            using var again = builder.Build(fixture.Make([.. Enumerable.Reverse(records)]));
+
+            Assert.Equal(
+                built.Blocks.Select(block => (block.Name, block.Shard, Hex(block))),
+                again.Blocks.Select(block => (block.Name, block.Shard, Hex(block))));
+            Assert.All(built.Blocks, block => Assert.Equal(BlockName.LayoutVersion + 2_000, block.Name.Layout));
+            foreach (var view in fixture.Schema.Views)
+            {
+                var parts = built.Blocks.Where(block => block.View == view).ToList();
+                Assert.Equal(Enumerable.Range(0, parts.Count), parts.Select(block => block.Name.Part));
+                Assert.Equal([0, 1, 2], parts.Select(block => block.Shard).Distinct()); // In order.
+                var rows = parts
+                    .SelectMany(block => NativeBlockReader.Read(NativeBlockReader.Join(block.Pieces)).Rows.Select(row => (block.Shard, Row: row)))
+                    .ToList();
+                Assert.Equal(
+                    fixture.Expected(records, view).Order(StringComparer.Ordinal), rows.Select(row => row.Row).Order(StringComparer.Ordinal));
+                foreach (var (shard, row) in rows)
+                {
+                    var series = $"{view.Definition.Name} {string.Join('\t', row.Split('\t')[1..(1 + view.Tags.Length)])}";
+                    Assert.True(shardsBySeries.TryAdd(series, shard) || shardsBySeries[series] == shard, $"seed {seed}, {series}");
+                }
+            }
+        }
+
+        // Never to change: rows that are stored would be sought on another shard.
+        Assert.Equal(
+            "1 1 2 0", string.Join(' ', new[] { "0\ta", "1\té", "2\tberlin-1", "2\t" }.Select(tags => shardsBySeries[$"site_1m {Tags(tags)}"])));
+
+        static string Tags(string text) => string.Join('\t', text.Split('\t').Reverse());
+    }
+
+    [Fact]
     public void The_keys_of_a_part_are_its_own_texts_in_ordinal_order()
     {
         using var fixture = new CutFixture(TestRecords.AllTypes);

@@ -22,7 +22,7 @@ public sealed class ClickHouseHttpSinkTests(ClickHouseServer server) : IClassFix
         await (await SchemaPlan.ReadAsync(sink, _schema, options, features, default)).EnsureAsync(sink, default);
 
         Assert.True((await SchemaPlan.ReadAsync(sink, _schema, options, features, default)).IsUpToDate);
-        Assert.Equal("3", await server.RunAsync($"SELECT count() FROM system.tables WHERE database = '{options.Database}'"));
+        Assert.Equal("4", await server.RunAsync($"SELECT count() FROM system.tables WHERE database = '{options.Database}'"));
     }
 
     [RealPartFact(RealPart.ClickHouseServer)]

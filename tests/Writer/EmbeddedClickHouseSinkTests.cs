@@ -165,7 +165,7 @@ public sealed class EmbeddedClickHouseSinkTests : IDisposable
 
         Assert.Equal("number\n" + lines, names);
         Assert.Equal(200_000, lines.Count(character => character == '\n'));
-        Assert.Equal("edge_1s\nservice_1m\nweir_ledger\n", show);
+        Assert.Equal("edge_1s\nservice_1m\nweir_ledger\nweir_schema\n", show);
         Assert.Equal(164, insert.Reply.Code);
         Assert.Equal(164, drop.Reply.Code);
         Assert.Equal(395, late.Reply.Code);

@@ -74,18 +74,28 @@ internal sealed class LedgerQueries(IStoreQuestions store)
         return parts.Count is 0 or > ListedPartitionsMax ? "1" : string.Join(" OR ", parts);
     }
 
-    /// <summary>Sums of a view's table by day.</summary>
+    /// <summary>Sums of a view's table by day, of all shards of servers together.</summary>
     public async Task<IReadOnlyDictionary<int, MeterSums>> ReadTableAsync(AuditView view, int sinceDay, CancellationToken cancel)
     {
         var packets = view.HasPackets ? "sum(packets)" : "toUInt64(0)";
         var bytes = view.HasBytes ? "sum(bytes)" : "toUInt64(0)";
         var where = sinceDay == 0 ? "" : $"WHERE toUInt32(time) >= {sinceDay * 86_400L} ";
-        var rows = await AskAsync(
-            $"SELECT intDiv(toUInt32(time), 86400) AS day, sum(records), {packets}, {bytes} "
-            + $"FROM {Writer.SqlText.Name(view.Name)} {where}GROUP BY day",
-            cancel);
-        return rows.ToDictionary(
-            row => (int)Number(row[0]), row => new MeterSums(Unsigned(row[1]), Unsigned(row[2]), Unsigned(row[3])));
+        var sums = new Dictionary<int, MeterSums>();
+        for (var shard = 0; shard < store.ShardCount; shard++)
+        {
+            var rows = await AskAsync(
+                $"SELECT intDiv(toUInt32(time), 86400) AS day, sum(records), {packets}, {bytes} "
+                + $"FROM {Writer.SqlText.Name(view.Name)} {where}GROUP BY day",
+                cancel,
+                shard);
+            foreach (var row in rows)
+            {
+                var day = (int)Number(row[0]);
+                sums[day] = sums.GetValueOrDefault(day) + new MeterSums(Unsigned(row[1]), Unsigned(row[2]), Unsigned(row[3]));
+            }
+        }
+
+        return sums;
     }
 
     /// <summary>Reads the ledger in order, row by row as it comes: it may be larger than the memory.</summary>
@@ -122,10 +132,10 @@ internal sealed class LedgerQueries(IStoreQuestions store)
         await writer.CompleteAsync(failure);
     }
 
-    private async Task<List<string[]>> AskAsync(string sql, CancellationToken cancel)
+    private async Task<List<string[]>> AskAsync(string sql, CancellationToken cancel, int shard = 0)
     {
         using var buffer = new MemoryStream();
-        await store.AskAsync(sql, Format, buffer, cancel);
+        await store.AskShardAsync(shard, sql, Format, buffer, cancel);
         return [.. Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length)
             .Split('\n')[..^1]
             .Select(line => line.Split('\t'))];

@@ -8,6 +8,13 @@ internal interface IStoreQuestions
     /// <summary>Asks, and writes the answer to <paramref name="output"/> as it comes.</summary>
     /// <exception cref="StoreException">The SQL was refused, or nobody answers.</exception>
     Task AskAsync(string sql, string format, Stream output, CancellationToken cancel);
+
+    /// <summary>Shards of servers that the tables of the views are spread over.</summary>
+    int ShardCount => 1;
+
+    /// <summary>Asks one shard of servers.</summary>
+    /// <inheritdoc cref="AskAsync"/>
+    Task AskShardAsync(int shard, string sql, string format, Stream output, CancellationToken cancel) => AskAsync(sql, format, output, cancel);
 }
 
 /// <summary>Asks either sink; the embedded one through the admin endpoint of the weir that holds it.</summary>
@@ -15,6 +22,22 @@ internal interface IStoreQuestions
 internal sealed class StoreQuestions(WeirOptions options, IWeirBackend backend) : IStoreQuestions, IAsyncDisposable
 {
     private IStoreAccess? _store;
+
+    /// <inheritdoc/>
+    public int ShardCount => options.Writer.ShardCount;
+
+    /// <inheritdoc/>
+    public async Task AskShardAsync(int shard, string sql, string format, Stream output, CancellationToken cancel)
+    {
+        if (shard == 0)
+        {
+            await AskAsync(sql, format, output, cancel);
+            return;
+        }
+
+        _store ??= await backend.OpenStoreAsync(options, cancel); // Servers only: an embedded store is one.
+        await _store.QueryShardAsync(shard, sql, format, output, cancel);
+    }
 
     /// <inheritdoc/>
     public async Task AskAsync(string sql, string format, Stream output, CancellationToken cancel)

@@ -51,6 +51,10 @@ internal interface IStoreAccess : IAsyncDisposable
     /// <summary>Runs SQL that only reads and writes its answer to <paramref name="output"/>.</summary>
     /// <exception cref="StoreException">The server refused it.</exception>
     Task QueryAsync(string sql, string format, Stream output, CancellationToken cancel);
+
+    /// <summary>The same of one shard of servers; the tables of the views are spread over all of them.</summary>
+    /// <exception cref="StoreException">The server refused it.</exception>
+    Task QueryShardAsync(int shard, string sql, string format, Stream output, CancellationToken cancel) => QueryAsync(sql, format, output, cancel);
 }
 
 /// <summary>A broker that runs until it is disposed.</summary>
@@ -82,7 +86,8 @@ internal sealed record SchemaReport(IReadOnlyList<SchemaReportStep> Steps, IRead
 /// <param name="Reason">What differs, a sentence.</param>
 /// <param name="Statement">SQL that mends it.</param>
 /// <param name="RunsAtStart">True when <c>weir run</c> does it by itself; otherwise it waits for <c>weir schema apply</c>.</param>
-internal sealed record SchemaReportStep(string Reason, string Statement, bool RunsAtStart);
+/// <param name="Shard">The shard of servers that it is for.</param>
+internal sealed record SchemaReportStep(string Reason, string Statement, bool RunsAtStart, int Shard = 0);
 
 /// <summary>A command cannot go on, for a reason outside the program. The message is for people: what is wrong; what to do.</summary>
 internal class CommandException(string message, Exception? inner = null) : Exception(message, inner);

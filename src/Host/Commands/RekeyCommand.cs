@@ -62,6 +62,13 @@ internal static class RekeyCommand
             throw new CommandException("--from and --to are one topic: what is written would be read for ever; name another one");
         }
 
+        if (loaded.Options.Ingest.Topics.FirstOrDefault(topic => topic.Name == settings.To) is { } target && target.RekeyedFrom != settings.From.Name)
+        {
+            throw new CommandException(
+                $"kafka.topics has {settings.To} without rekeyed_from: {settings.From.Name}; "
+                + "weir would count what is written twice after a crash twice: add it");
+        }
+
         if (settings.KeyTags.FirstOrDefault(tag => !Core.Model.StandardSchema.Tags.Contains(tag)) is { } foreign)
         {
             throw new CommandException($"the views have the tag {foreign.Name}, which is not a standard one; rekey keeps standard fields only");
@@ -81,7 +88,8 @@ internal static class RekeyCommand
 
         context.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"weir rekey: {rekeyer.MessageCount} messages, {rekeyer.RecordCount} records written to {settings.To}, {rekeyer.RejectedCount} rejected"));
+            $"weir rekey: {rekeyer.MessageCount} messages, {rekeyer.RecordCount} records written to {settings.To}, {rekeyer.RejectedCount} rejected"
+            + $"{(rekeyer.RejectedCount > 0 ? $" ({rekeyer.RejectedReasons})" : "")}"));
         return ExitCodes.Ok;
     }
 }

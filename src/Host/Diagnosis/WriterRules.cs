@@ -191,5 +191,5 @@ internal static class WriterRules
 
     private static string ServerOf(WeirOptions options) => options.Writer.EmbeddedPath is { } directory
         ? $"embedded store {directory}"
-        : string.Join(", ", options.Writer.Servers.Select(url => url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped)));
+        : string.Join(", ", options.Writer.AllServers.Select(url => url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped)));
 }

@@ -80,11 +80,12 @@ internal static class OptionSpecs
             (options, value) => options with { Writer = options.Writer with { Url = value } });
         yield return Option(
             "clickhouse.urls",
-            OptionTypes.HttpAddresses(),
-            "HTTP addresses of the replicas of one shard, in the place of clickhouse.url: when one does not take a block, the next is tried. "
-            + "More than one needs replicated tables (macros shard and replica, and a ZooKeeper or Keeper).",
-            options => options.Writer.Urls,
-            (options, value) => options with { Writer = options.Writer with { Urls = value } });
+            OptionTypes.ShardAddresses(),
+            "HTTP addresses of the replicas of a shard, in the place of clickhouse.url: when one does not take a block, the next is tried. "
+            + "More than one needs replicated tables (macros shard and replica, and a ZooKeeper or Keeper). Several shards are separated by "
+            + "semicolons: a series of a view lives on the shard that its tags say. Their order and number are part of the blocks' layout.",
+            options => options.Writer.Urls.Count == 0 ? [] : [options.Writer.Urls, .. options.Writer.MoreShards],
+            (options, value) => options with { Writer = options.Writer with { Urls = value[0], MoreShards = [.. value.Skip(1)] } });
         yield return Option(
             "clickhouse.embedded",
             OptionTypes.Directory(),

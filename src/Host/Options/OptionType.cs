@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Weir.Core.Model;
 using Weir.Writer;
 
 namespace Weir.Host.Options;
@@ -114,18 +115,21 @@ internal static class OptionTypes
         text => ReadHttpAddress(text) is { } url ? new OptionValue<Uri?>(url) : null,
         value => value is null ? null : value.OriginalString);
 
-    /// <summary>Addresses of HTTP servers; none when the option is not set.</summary>
-    public static OptionType<IReadOnlyList<Uri>> HttpAddresses() => new(
+    /// <summary>Addresses of HTTP servers by shard; none when the option is not set.</summary>
+    public static OptionType<IReadOnlyList<IReadOnlyList<Uri>>> ShardAddresses() => new(
         "addresses",
-        "http://host:port or https://host:port, more of them separated by commas, each once",
+        "http://host:port or https://host:port, replicas separated by commas, shards by semicolons "
+            + $"(at most {BlockName.ServerShardsMax}), each address once",
         text =>
         {
-            var urls = text.Split(',').Select(part => ReadHttpAddress(part.Trim())).ToList();
-            return urls.TrueForAll(url => url is not null) && urls.Distinct().Count() == urls.Count
-                ? new OptionValue<IReadOnlyList<Uri>>([.. urls.Select(url => url!)])
+            var shards = text.Split(';').Select(shard => shard.Split(',').Select(part => ReadHttpAddress(part.Trim())).ToList()).ToList();
+            var urls = shards.SelectMany(shard => shard).ToList();
+            var isEachOnce = urls.TrueForAll(url => url is not null) && urls.Distinct().Count() == urls.Count;
+            return isEachOnce && shards.Count <= BlockName.ServerShardsMax
+                ? new OptionValue<IReadOnlyList<IReadOnlyList<Uri>>>([.. shards.Select(shard => shard.ConvertAll(url => url!))])
                 : null;
         },
-        value => value.Count == 0 ? null : string.Join(",", value.Select(url => url.OriginalString)));
+        value => value.Count == 0 ? null : string.Join(";", value.Select(shard => string.Join(",", shard.Select(url => url.OriginalString)))));
 
     /// <summary>An address to listen on.</summary>
     public static OptionType<IPEndPoint> ListenAddress() => new(

@@ -140,7 +140,7 @@ internal static class OptionsLoader
 
         foreach (var path in new[] { "clickhouse.tls_ca_file", "clickhouse.tls_certificate_file" })
         {
-            if (origins.TryGetValue(path, out var origin) && !writer.Servers.Any(server => server.Scheme == Uri.UriSchemeHttps))
+            if (origins.TryGetValue(path, out var origin) && !writer.AllServers.Any(server => server.Scheme == Uri.UriSchemeHttps))
             {
                 issues.Warn(path, origin, "has no effect: no server's address begins with https");
             }

@@ -11,7 +11,7 @@ internal sealed class TopicsSpec() : OptionSpec("kafka.topics", "Topics to read,
     /// <summary>Kafka's own bound on the length of a topic's name.</summary>
     private const int NameCharsMax = 249;
 
-    private static readonly string[] _keys = ["name", "format"];
+    private static readonly string[] _keys = ["name", "format", "rekeyed_from"];
 
     private static readonly OptionType<string> _name = new(
         "name",
@@ -26,7 +26,7 @@ internal sealed class TopicsSpec() : OptionSpec("kafka.topics", "Topics to read,
     public override string TypeName => "list";
 
     /// <inheritdoc/>
-    public override string Allowed => "1 to 64 topics, each named once: { name, format }";
+    public override string Allowed => "1 to 64 topics, each named once: { name, format, rekeyed_from }";
 
     /// <inheritdoc/>
     public override string DefaultText => string.Join(", ", new IngestOptions().Topics.Select(Inline));
@@ -39,6 +39,9 @@ internal sealed class TopicsSpec() : OptionSpec("kafka.topics", "Topics to read,
     [
         new("kafka.topics[].name", "name", "required", _name.Allowed, "Kafka's name of the topic."),
         new("kafka.topics[].format", "choice", "required", _format.Allowed, "How its messages are read."),
+        new(
+            "kafka.topics[].rekeyed_from", "name", "", _name.Allowed,
+            "The topic that 'weir rekey' makes it from: what a rekeyer wrote twice is passed over. Let nobody but rekeyers write such a topic."),
     ];
 
     /// <summary>True for a name that Kafka takes.</summary>
@@ -72,13 +75,19 @@ internal sealed class TopicsSpec() : OptionSpec("kafka.topics", "Topics to read,
             var isOk = true;
             var name = ConfigReading.Required(map, "name", path, _name, issues, ref isOk);
             var format = ConfigReading.Required(map, "format", path, _format, issues, ref isOk);
-            if (isOk && topics.Exists(topic => topic.Name == name))
+            var from = ConfigReading.Optional(map, "rekeyed_from", path, _name!, null, issues, ref isOk);
+            if (isOk && from is not null && format != Rekeyer.Format)
+            {
+                issues.Error(
+                    $"{path}.rekeyed_from", map.Origin, $"is given with the format {format}; a rekeyed topic has the format {Rekeyer.Format}");
+            }
+            else if (isOk && topics.Exists(topic => topic.Name == name))
             {
                 issues.Error($"{path}.name", map.Origin, $"is {name}, which another topic of the list has; allowed: each topic once");
             }
             else if (isOk)
             {
-                topics.Add(new TopicOptions(name!, format!));
+                topics.Add(new TopicOptions(name!, format!, from));
             }
         }
 
@@ -90,5 +99,6 @@ internal sealed class TopicsSpec() : OptionSpec("kafka.topics", "Topics to read,
         ["", .. options.Ingest.Topics.Select(topic => $"- {Inline(topic)}")];
 
     private static string Inline(TopicOptions topic) =>
-        $"{{ name: {YamlText.Scalar(topic.Name)}, format: {YamlText.Scalar(topic.Format)} }}";
+        $"{{ name: {YamlText.Scalar(topic.Name)}, format: {YamlText.Scalar(topic.Format)}"
+        + $"{(topic.RekeyedFrom is { } from ? $", rekeyed_from: {YamlText.Scalar(from)}" : "")} }}";
 }

@@ -32,11 +32,19 @@ internal static class ReloadCheck
         try
         {
             var sink = own ?? running.Sink;
-            var features = await sink.ConnectAsync(timeout.Token);
-            var plan = await SchemaPlan.ReadAsync(sink, StreamSchema.Compile(options.EffectiveViews), options.Writer, features, timeout.Token);
-            var changes = plan.Steps.Where(step => step.Kind == SchemaStepKind.Change)
-                .Select(step => $"{step.Reason} Run 'weir schema apply' first, which does: {step.Statement}");
-            return [.. plan.Problems, .. changes];
+            var schema = StreamSchema.Compile(options.EffectiveViews);
+            var obstacles = new List<string>();
+            await sink.ConnectAsync(timeout.Token); // Together: shards may clash.
+            for (var shard = 0; shard < sink.Shards.Count; shard++)
+            {
+                var features = await sink.Shards[shard].ConnectAsync(timeout.Token);
+                var plan = await SchemaPlan.ReadAsync(sink.Shards[shard], schema, options.Writer.OfShard(shard), features, timeout.Token);
+                obstacles.AddRange(plan.Problems);
+                obstacles.AddRange(plan.Steps.Where(step => step.Kind == SchemaStepKind.Change)
+                    .Select(step => $"{step.Reason} Run 'weir schema apply' first, which does: {step.Statement}"));
+            }
+
+            return obstacles;
         }
         catch (Exception error) when (error is ClickHouseException or SinkUnusableException)
         {

@@ -77,11 +77,12 @@ internal sealed partial class OriginMarks
         string.Create(CultureInfo.InvariantCulture, $"{topic}/{partition}@{offset}");
 
     /// <summary>Reads the value of the header.</summary>
-    public static bool TryReadHeader(ReadOnlySpan<byte> value, out int partition, out long offset)
+    public static bool TryReadHeader(ReadOnlySpan<byte> value, out ReadOnlySpan<byte> topic, out int partition, out long offset)
     {
         (partition, offset) = (0, 0);
         var at = value.LastIndexOf((byte)'@');
         var slash = at < 0 ? -1 : value[..at].LastIndexOf((byte)'/');
+        topic = slash < 0 ? default : value[..slash];
         return slash >= 0
             && System.Buffers.Text.Utf8Parser.TryParse(value[(slash + 1)..at], out partition, out var read) && read == at - slash - 1
             && System.Buffers.Text.Utf8Parser.TryParse(value[(at + 1)..], out offset, out read) && read == value.Length - at - 1

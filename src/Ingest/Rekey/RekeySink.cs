@@ -20,12 +20,17 @@ internal sealed unsafe class RekeySink : RecordSink, IDisposable
     private readonly WeirBatchWriter[] _batches;
     private readonly List<int> _used = [];
     private readonly int _recordBytes;
+    private readonly DeadLetterTap? _deadLetters;
+    private readonly long[] _rejectedCounts = new long[DecodeStatuses.Count];
+    private long _messageRecords;
 
     /// <summary>Makes a sink.</summary>
     /// <param name="keyTags">The tags that choose the partition.</param>
     /// <param name="partitionCount">Partitions of the new topic.</param>
-    public RekeySink(IEnumerable<TagDefinition> keyTags, int partitionCount)
+    /// <param name="deadLetters">Gets the records that did not decode; null to count them only.</param>
+    public RekeySink(IEnumerable<TagDefinition> keyTags, int partitionCount, DeadLetterTap? deadLetters = null)
     {
+        _deadLetters = deadLetters;
         _offsets = Schema.Tags.ToDictionary(slot => slot.Tag.Name, slot => StreamSchema.HashBytes + slot.OffsetBytes);
         for (var index = 0; index < Schema.Meters.Length; index++)
         {
@@ -50,9 +55,24 @@ internal sealed unsafe class RekeySink : RecordSink, IDisposable
     /// <summary>Records that did not decode: they are not in the new topic.</summary>
     public long RejectedCount { get; private set; }
 
+    /// <summary>What they were rejected for, with how many; empty for none.</summary>
+    public string RejectedReasons => string.Join(
+        ", ",
+        Enum.GetValues<DecodeStatus>()
+            .Where(status => _rejectedCounts[(int)status] > 0)
+            .Select(status => $"{status.Label()} {_rejectedCounts[(int)status]}"));
+
+    /// <summary>Begins a message, which is as it lies in the old topic.</summary>
+    public void Begin(PartitionKey source, in KafkaMessage message)
+    {
+        _messageRecords = 0;
+        _deadLetters?.Begin(source, message);
+    }
+
     /// <inheritdoc/>
     public override void Accept()
     {
+        _messageRecords++;
         var partition = JumpHash.BucketOf(KeyHash(), _batches.Length);
         var batch = _batches[partition];
         if (batch.Count == 0)
@@ -73,12 +93,15 @@ internal sealed unsafe class RekeySink : RecordSink, IDisposable
     public override void Reject(DecodeStatus status, ReadOnlySpan<byte> evidence)
     {
         RejectedCount++;
+        _rejectedCounts[(int)status]++;
+        _deadLetters?.Reject(status, evidence, _messageRecords++);
         NativeMemory.Clear(Row, (nuint)_recordBytes);
     }
 
     /// <summary>Ends a message: its batches, in the order of their partitions, and the sink is empty.</summary>
-    public IReadOnlyList<(int Partition, byte[] Batch)> Finish()
+    public IReadOnlyList<(int Partition, byte[] Batch)> Finish(in KafkaMessage message)
     {
+        _deadLetters?.End(message, _messageRecords, lateCount: 0);
         _used.Sort();
         var batches = _used.ConvertAll(partition => (partition, _batches[partition].Finish().ToArray()));
         _used.Clear();

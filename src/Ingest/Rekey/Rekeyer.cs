@@ -35,12 +35,15 @@ public sealed class Rekeyer
 
     private static readonly TimeSpan _batchAge = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan _pollTimeout = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _rejectLogInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _metadataTimeout = TimeSpan.FromSeconds(30);
 
     private readonly IngestOptions _options;
     private readonly RekeySettings _settings;
     private readonly ILogger _logger;
     private readonly ClientLog _clientLog;
+    private readonly TimeProvider _time;
+    private readonly LogLimiter _rejectLog = new(_rejectLogInterval);
     private Error? _deliveryError;
     private long _outstanding;
 
@@ -50,6 +53,7 @@ public sealed class Rekeyer
         _options = options with { Group = settings.Group, Topics = [settings.From] };
         _settings = settings;
         _logger = logger;
+        _time = time;
         _clientLog = new ClientLog(logger, time);
     }
 
@@ -61,6 +65,9 @@ public sealed class Rekeyer
 
     /// <summary>Records that did not decode, and are not in the new topic.</summary>
     public long RejectedCount { get; private set; }
+
+    /// <summary>What they were rejected for, with how many; empty for none.</summary>
+    public string RejectedReasons { get; private set; } = "";
 
     /// <summary>Works until it is told to stop; then what was read is written and committed.</summary>
     /// <exception cref="KafkaException">A topic is not there, or a client met an error that it does not get over.</exception>
@@ -80,7 +87,10 @@ public sealed class Rekeyer
                 $"{_settings.From.Name} has {fromCount} partitions; weir keeps account of at most {OriginMarks.OriginsMax} origins");
         }
 
-        using var sink = new RekeySink(_settings.KeyTags, toCount);
+        using var letters = DeadLetterQueue.Create(_options, _time, _logger);
+        letters?.Start();
+        using var sink = new RekeySink(_settings.KeyTags, toCount, letters is null ? null : new DeadLetterTap(letters));
+        var startedAt = _time.GetTimestamp();
         var decoder = FlowFormats.Create(_settings.From.Format, RekeySink.Schema);
         consumer.Subscribe(_settings.From.Name);
         WeirLog.RekeyStarted(
@@ -95,7 +105,12 @@ public sealed class Rekeyer
 
             AwaitDelivery(producer);
             Commit(consumer, batch);
-            (RecordCount, RejectedCount) = (sink.AcceptedCount, sink.RejectedCount);
+            RecordCount = sink.AcceptedCount;
+            if (sink.RejectedCount != RejectedCount)
+            {
+                (RejectedCount, RejectedReasons) = (sink.RejectedCount, sink.RejectedReasons);
+                Tell(_time.GetElapsedTime(startedAt));
+            }
         }
 
         consumer.Close();
@@ -124,11 +139,27 @@ public sealed class Rekeyer
         return batch;
     }
 
-    private void Write(IProducer<Null, byte[]> producer, RekeySink sink, FlowDecoder decoder, ConsumeResult<Ignore, byte[]> message)
+    /// <summary>Says what is not in the new topic: nobody downstream can know of it.</summary>
+    private void Tell(TimeSpan now)
     {
-        decoder.Decode(message.Message.Value ?? [], sink);
+        if (_rejectLog.TryPass(now, out _))
+        {
+            var place = _options.DeadLetters is { Topic: null, Directory: null }
+                ? "set dead_letters.topic or dead_letters.directory to keep them"
+                : $"they are dead letters in {_options.DeadLetters.Topic ?? _options.DeadLetters.Directory}";
+            WeirLog.RekeyRejected(_logger, RejectedCount, _settings.From.Name, RejectedReasons, _settings.To, place);
+        }
+    }
+
+    private unsafe void Write(IProducer<Null, byte[]> producer, RekeySink sink, FlowDecoder decoder, ConsumeResult<Ignore, byte[]> message)
+    {
+        var value = message.Message.Value ?? [];
+        var read = new KafkaMessage(
+            0, message.Partition.Value, message.Offset.Value, message.Message.Timestamp.UnixTimestampMs, null, value.Length, 0);
+        sink.Begin(new PartitionKey(message.Topic, message.Partition.Value), read);
+        decoder.Decode(value, sink);
         var origin = Encoding.UTF8.GetBytes(OriginMarks.HeaderOf(message.Topic, message.Partition.Value, message.Offset.Value));
-        foreach (var (partition, batch) in sink.Finish())
+        foreach (var (partition, batch) in sink.Finish(read))
         {
             var made = new Message<Null, byte[]>
             {
