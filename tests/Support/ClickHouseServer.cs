@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -13,7 +14,12 @@ public sealed class ClickHouseServer : IAsyncLifetime
     /// <summary>The password of <c>weir</c> and <c>reader</c>; no message may ever hold it.</summary>
     public const string Password = "geheim-8931";
 
-    private static readonly TimeSpan _startTimeout = TimeSpan.FromSeconds(60);
+    /// <summary>Ports below those that Linux takes for connections (ip_local_port_range).</summary>
+    private const int PortMin = 15_000;
+    private const int PortMax = 32_000;
+
+    private static readonly TimeSpan _startTimeout = TimeSpan.FromSeconds(120);
+    private static readonly ConcurrentDictionary<int, bool> _givenPorts = new();
     private static int _databaseCount;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("weir-clickhouse-").FullName;
@@ -64,12 +70,29 @@ public sealed class ClickHouseServer : IAsyncLifetime
         })];
     }
 
-    /// <summary>A port that is free now.</summary>
+    /// <summary>A port that is free now, and that no connection is made from: a server that is down would find its own taken.</summary>
+    /// <remarks>A client that tries to reach such a server again and again even connects to itself in the end.</remarks>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        for (var attempt = 0; attempt < 1_000; attempt++)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(PortMin, PortMax));
+            try
+            {
+                listener.Start();
+                var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+                if (_givenPorts.TryAdd(port, true))
+                {
+                    return port;
+                }
+            }
+            catch (SocketException)
+            {
+                // Somebody's; another one.
+            }
+        }
+
+        throw new InvalidOperationException($"No port between {PortMin} and {PortMax} is free.");
     }
 
     /// <summary>Options for a database that no other test has.</summary>
@@ -87,6 +110,23 @@ public sealed class ClickHouseServer : IAsyncLifetime
     public async Task StartAsync()
     {
         await File.WriteAllTextAsync(Path.Combine(_directory, "config.xml"), Configuration());
+        StartProcess();
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                if (_process!.HasExited)
+                {
+                    StartProcess(); // Its port was still taken, or ZooKeeper was not there.
+                }
+
+                return await IsUpAsync();
+            },
+            "clickhouse-server answers",
+            _startTimeout);
+    }
+
+    private void StartProcess()
+    {
         var start = new ProcessStartInfo("clickhouse-server") { RedirectStandardError = true, RedirectStandardOutput = true };
         start.ArgumentList.Add($"--config-file={Path.Combine(_directory, "config.xml")}");
         _process = Process.Start(start)!;
@@ -94,7 +134,6 @@ public sealed class ClickHouseServer : IAsyncLifetime
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        await Eventually.TrueAsync(IsUpAsync, "clickhouse-server answers", _startTimeout);
     }
 
     /// <summary>Ends it as an administrator does.</summary>

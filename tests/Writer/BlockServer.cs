@@ -19,7 +19,7 @@ internal sealed class BlockServer : IDisposable
 
     public BlockServer()
     {
-        var (http, tcp) = (FreePort(), FreePort());
+        var (http, tcp) = (ClickHouseServer.FreePort(), ClickHouseServer.FreePort());
         _url = new Uri($"http://127.0.0.1:{http}/");
         var config = Path.Combine(_directory, "config.xml");
         File.WriteAllText(config, $"""
@@ -91,12 +91,5 @@ internal sealed class BlockServer : IDisposable
             {
             }
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
