@@ -178,16 +178,14 @@ internal static unsafe partial class KafkaNative
     /// Confluent.Kafka picks one of several builds of the library for the system it runs on. Its delegates tell which: the
     /// same name, looked up for its assembly, gives the module that is loaded already.
     /// </summary>
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath)
+    internal static nint LoadedLibrary()
     {
-        if (name != LibraryName)
-        {
-            return 0;
-        }
-
         _ = Library.Version; // Loads it.
         return NativeLibrary.Load(LoadedLibraryName(), typeof(Library).Assembly, searchPath: null);
     }
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath) =>
+        name == LibraryName ? LoadedLibrary() : 0;
 
     private static string LoadedLibraryName()
     {

@@ -14,7 +14,7 @@ internal static unsafe class CommitWithMetadata
     {
         using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = bootstrap, GroupId = group }).Build();
         var client = KafkaNative.HandleOf(consumer);
-        var library = NativeLibrary.Load("librdkafka", typeof(Library).Assembly, searchPath: null);
+        var library = KafkaNative.LoadedLibrary();
         var add = (delegate* unmanaged<nint, byte*, int, nint>)NativeLibrary.GetExport(library, "rd_kafka_topic_partition_list_add");
         var list = ((delegate* unmanaged<int, nint>)NativeLibrary.GetExport(library, "rd_kafka_topic_partition_list_new"))(commits.Length);
         foreach (var (partition, offset, metadata) in commits)
