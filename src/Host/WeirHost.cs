@@ -201,8 +201,9 @@ internal sealed class WeirHost : IAsyncDisposable
     /// <summary>
     /// Reads no more, stores and commits what was read, and ends all stages, within <see cref="WeirOptions.ShutdownTimeout"/>.
     /// </summary>
+    /// <param name="isForGood">False when another pipeline follows in this process: then the group is left at once.</param>
     /// <returns>True when everything that was read is stored and committed; what is not will be read again.</returns>
-    public async Task<bool> StopAsync()
+    public async Task<bool> StopAsync(bool isForGood = true)
     {
         if (!_isStarted || _isStopped)
         {
@@ -210,7 +211,13 @@ internal sealed class WeirHost : IAsyncDisposable
         }
 
         _isStopped = true;
-        var isDrained = await Task.Run(() => _source.Stop(Faulted.IsCompleted ? TimeSpan.Zero : _options.ShutdownTimeout));
+        var waited = isForGood ? await WaitToLeaveAsync() : TimeSpan.Zero;
+        if (isForGood && !Faulted.IsCompleted)
+        {
+            WeirLog.Stopping(_logger, _options.ShutdownTimeout - waited);
+        }
+
+        var isDrained = await Task.Run(() => _source.Stop(Faulted.IsCompleted ? TimeSpan.Zero : _options.ShutdownTimeout - waited));
         foreach (var shard in _queuedShards)
         {
             shard.Queue.Complete();
@@ -280,6 +287,25 @@ internal sealed class WeirHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Goes on working until the moment at which all who stop now leave their group.</summary>
+    /// <returns>How long that took, of the time that the stop is given.</returns>
+    private async Task<TimeSpan> WaitToLeaveAsync()
+    {
+        var wait = GroupMoment.Until(_time.GetUtcNow(), _options.Ingest.JoinInterval);
+        wait = wait < _options.ShutdownTimeout / 2 ? wait : _options.ShutdownTimeout / 2;
+        if (wait <= TimeSpan.Zero || Faulted.IsCompleted || _source.AssignedCount == 0)
+        {
+            return TimeSpan.Zero;
+        }
+
+        WeirLog.LeaveAwaited(_logger, wait, _options.Ingest.JoinInterval);
+        var since = _time.GetTimestamp();
+        using var faulted = new CancellationTokenSource();
+        await Task.WhenAny(Task.Delay(wait, _time, faulted.Token), Faulted);
+        await faulted.CancelAsync();
+        return _time.GetElapsedTime(since);
+    }
+
     private AggregationWorker CreateWorker(int index, ILogger logger)
     {
         var worker = new AggregationWorker(
@@ -332,11 +358,14 @@ internal sealed class WeirHost : IAsyncDisposable
     private HealthReport Health()
     {
         var notReady = new List<string>();
-        if (_source.AssignedCount == 0)
+        if (_source.JoinAt is { } joinAt)
+        {
+            notReady.Add($"the group {_options.Ingest.Group} is joined at {joinAt:HH:mm:ss} UTC (kafka.join_interval)");
+        }
+        else if (_source.AssignedCount == 0)
         {
             notReady.Add($"no partition of the group {_options.Ingest.Group} is assigned to this process");
         }
-
         else if (_source.ReplayingCount is > 0 and var replaying)
         {
             notReady.Add($"{replaying} partition(s) are read again from where their last owner stopped");

@@ -38,6 +38,12 @@ public sealed record IngestOptions
     /// <summary>How long a revoked partition may take to be stored; after it, the next owner reads the rest again.</summary>
     public TimeSpan RevokeTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Joining the group, and leaving it for good, wait for a multiple of this time of day, so that those of one deployment cost one
+    /// rebalance; zero for at once.
+    /// </summary>
+    public TimeSpan JoinInterval { get; init; }
+
     /// <summary>How the writer makes blocks of a cut, for the plans; not an option of the user's.</summary>
     public int Layout { get; init; } = Core.Model.BlockName.LayoutVersion;
 
@@ -78,7 +84,10 @@ public sealed record IngestOptions
         Check(FutureMax >= TimeSpan.Zero && FutureMax <= _placeMax, $"time.future_max is {FutureMax}; allowed 0 s to {_placeMax.Days} d.");
         Check(
             RevokeTimeout >= TimeSpan.Zero && RevokeTimeout <= TimeSpan.FromMinutes(4),
-            $"ingest.revoke_timeout is {RevokeTimeout}; allowed 0 s to 4 m (max.poll.interval.ms is 5 m).");
+            $"kafka.revoke_timeout is {RevokeTimeout}; allowed 0 s to 4 m (max.poll.interval.ms is 5 m).");
+        Check(
+            JoinInterval >= TimeSpan.Zero && JoinInterval <= TimeSpan.FromMinutes(10),
+            $"kafka.join_interval is {JoinInterval}; allowed 0 s to 10 m.");
 
         void Check(bool isAllowed, string error)
         {

@@ -60,6 +60,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     private long _tickNumber;
     private long _abandonedCount;
     private long _rebalanceCount;
+    private long _joinAtTicks; // Wall clock, UTC; 0 when nothing is waited for.
     private bool _isDrained;
 
     /// <summary>Makes a source; nothing is started.</summary>
@@ -128,9 +129,12 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     /// <summary>Number of partitions whose planned range is being read again now. Any thread.</summary>
     public int ReplayingCount => Volatile.Read(ref _assigned).Count(state => state.IsReplaying);
 
+    /// <summary>When the group will be joined (<see cref="IngestOptions.JoinInterval"/>); null when it has been. Any thread.</summary>
+    public DateTimeOffset? JoinAt => Volatile.Read(ref _joinAtTicks) is > 0 and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
+
     private TimeSpan Now => _timeProvider.GetElapsedTime(_startTimestamp);
 
-    /// <summary>Joins the group and starts the threads. It returns at once; brokers may be absent and are waited for.</summary>
+    /// <summary>Starts the threads, which join the group. It returns at once; brokers may be absent and are waited for.</summary>
     /// <exception cref="InvalidOperationException">librdkafka is of another version, or a property is not allowed.</exception>
     /// <exception cref="ArgumentException">librdkafka does not know a property.</exception>
     public void Start()
@@ -153,7 +157,6 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         _workerThreads = [.. _workers.Select(worker => new Thread(() => RunWorker(worker)) { Name = $"ingest {worker.Index}", IsBackground = true })];
         _context.DeadLetters?.Start();
         _thread = new Thread(Run) { Name = "source", IsBackground = true };
-        _consumer.Subscribe(topics);
         WeirLog.IngestStarted(
             _logger, string.Join(", ", topics), _options.Bootstrap, _options.Group, _workers.Length, Library.VersionString);
         foreach (var thread in _workerThreads)
@@ -289,6 +292,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     {
         try
         {
+            Join();
             while (!_stopRequested.IsSet)
             {
                 Poll();
@@ -305,6 +309,28 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
         {
             _hardStop.Cancel();
             _fault("ingest", error);
+        }
+    }
+
+    /// <summary>Joins the group, at the moment that all who start now have in common.</summary>
+    private void Join()
+    {
+        var wait = GroupMoment.Until(_timeProvider.GetUtcNow(), _options.JoinInterval);
+        if (wait > TimeSpan.Zero)
+        {
+            var joinAt = Now + wait;
+            Volatile.Write(ref _joinAtTicks, (_timeProvider.GetUtcNow() + wait).UtcTicks);
+            WeirLog.JoinAwaited(_logger, _options.Group, wait, _options.JoinInterval);
+            while (Now < joinAt && !_stopRequested.Wait(_pollTimeout))
+            {
+            }
+
+            Volatile.Write(ref _joinAtTicks, 0);
+        }
+
+        if (!_stopRequested.IsSet)
+        {
+            _consumer.Subscribe(_options.Topics.Select(topic => topic.Name));
         }
     }
 

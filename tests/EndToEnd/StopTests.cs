@@ -31,6 +31,22 @@ public sealed class StopTests
         await run.Process.LineAsync($"Stopped: ");
     }
 
+    [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
+    public async Task With_a_join_interval_a_process_works_until_the_moment_at_which_it_leaves()
+    {
+        using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
+        var oracle = new FlowOracle();
+        var run = await ReadAsync(bed, bed.Embedded(), oracle, ("WEIR__KAFKA__JOIN_INTERVAL", "3s"), ("WEIR__FLUSH__INTERVAL", "1h"));
+
+        run.Process.Signal("TERM");
+        var leaving = await run.Process.LineAsync("the group is left then (kafka.join_interval is 00:00:03)");
+        Assert.DoesNotContain("Stopping: reading has ended", run.Process.ErrorText[..run.Process.ErrorText.IndexOf(leaving, StringComparison.Ordinal)]);
+        Assert.True(await run.Process.ExitCodeAsync() == 0, run.Process.ErrorText);
+
+        await run.Process.LineAsync("is joined in ");
+        await oracle.AssertStoredAsync(run);
+    }
+
     [RealPartFact(RealPart.LocalRdkafka)]
     public async Task A_second_interrupt_ends_at_once_with_130()
     {

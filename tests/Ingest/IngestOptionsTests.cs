@@ -22,6 +22,7 @@ public sealed class IngestOptionsTests
             PastMax = TimeSpan.FromSeconds(-1),
             FutureMax = TimeSpan.MaxValue,
             RevokeTimeout = TimeSpan.FromHours(1),
+            JoinInterval = TimeSpan.FromHours(1),
             KafkaProperties = new Dictionary<string, string> { ["enable.auto.commit"] = "true", ["fetch.min.bytes"] = "1" },
         });
 
@@ -29,7 +30,8 @@ public sealed class IngestOptionsTests
         [
             "kafka.bootstrap is", "kafka.group is", "kafka.topics: name is \"^flows\"", "kafka.topics: name \"a\" is given more than once",
             "kafka.options.enable.auto.commit is true", "ingest.workers is 0", "ingest.strings_max is 1", "flush.interval is",
-            "time.past_max is", "time.future_max is", "ingest.revoke_timeout is",
+            "time.past_max is", "time.future_max is", "kafka.revoke_timeout is",
+            "kafka.join_interval is",
         ];
         Assert.Equal(paths.Length, errors.Count);
         Assert.All(paths, path => Assert.Contains(errors, error => error.StartsWith(path, StringComparison.Ordinal)));

@@ -9,6 +9,10 @@ public static partial class WeirLog
     public static partial void IngestStarted(
         ILogger logger, string topics, string bootstrap, string group, int workerCount, string version);
 
+    /// <summary>The group is joined later, together with others that start now.</summary>
+    [LoggerMessage(2027, LogLevel.Information, "Group {Group} is joined in {Wait} (kafka.join_interval is {Interval})")]
+    public static partial void JoinAwaited(ILogger logger, string group, TimeSpan wait, TimeSpan interval);
+
     /// <summary>Partitions were assigned.</summary>
     [LoggerMessage(2002, LogLevel.Information, "{Count} partitions assigned: {Partitions}")]
     public static partial void PartitionsAssigned(ILogger logger, int count, string partitions);

@@ -14,6 +14,10 @@ public static partial class WeirLog
     [LoggerMessage(1002, LogLevel.Information, "Stopping: reading has ended, storing what was read (at most {Timeout}); stop again to exit at once")]
     public static partial void Stopping(ILogger logger, TimeSpan timeout);
 
+    /// <summary>The group is left later, together with others that stop now.</summary>
+    [LoggerMessage(1005, LogLevel.Information, "Stopping in {Wait}: the group is left then (kafka.join_interval is {Interval}); stop again to exit at once")]
+    public static partial void LeaveAwaited(ILogger logger, TimeSpan wait, TimeSpan interval);
+
     /// <summary>Everything read is stored and committed.</summary>
     [LoggerMessage(1003, LogLevel.Information, "Stopped: {Account}")]
     public static partial void Stopped(ILogger logger, string account);

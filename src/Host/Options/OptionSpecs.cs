@@ -31,10 +31,18 @@ internal static class OptionSpecs
         yield return new TopicsSpec();
         yield return Option(
             "kafka.revoke_timeout",
-            OptionTypes.Duration("0s", "10m"),
+            OptionTypes.Duration("0s", "4m"),
             "How long a revoked partition may take to be stored; after it, the next owner reads the rest again.",
             options => options.Ingest.RevokeTimeout,
             (options, value) => options with { Ingest = options.Ingest with { RevokeTimeout = value } });
+        yield return Option(
+            "kafka.join_interval",
+            OptionTypes.Duration("0s", "10m"),
+            "Joining the group, and leaving it at a stop, wait for a whole multiple of this time of day (UTC): processes that start or stop "
+            + "together then cost the group one rebalance, not one each. Until it leaves, a process goes on working, for at most half of "
+            + "shutdown.timeout. 0s joins and leaves at once; with group.instance.id there is nothing to gather.",
+            options => options.Ingest.JoinInterval,
+            (options, value) => options with { Ingest = options.Ingest with { JoinInterval = value } });
         yield return new KafkaPropertiesSpec();
     }
 

@@ -59,12 +59,7 @@ internal sealed class PipelineRun(ConfigReloader reloader, ILoggerFactory logs, 
         await Task.WhenAny(shutdown.WaitAsync(), host.Faulted, reloader.RebuildWanted);
         running(null);
         var isRebuild = !host.Faulted.IsCompleted && !shutdown.Token.IsCancellationRequested;
-        if (!host.Faulted.IsCompleted && !isRebuild)
-        {
-            WeirLog.Stopping(_logger, options.ShutdownTimeout);
-        }
-
-        var isDrained = await host.StopAsync();
+        var isDrained = await host.StopAsync(isForGood: !isRebuild);
         if (isRebuild && !host.Faulted.IsCompleted && !shutdown.Token.IsCancellationRequested)
         {
             WeirLog.Rebuilding(_logger, host.Snapshot().Writer.Stored.ToString(), isDrained);
