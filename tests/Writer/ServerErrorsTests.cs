@@ -44,6 +44,17 @@ public sealed class ServerErrorsTests
     }
 
     [Fact]
+    public void A_table_that_another_process_is_making_shares_a_code_with_damaged_data_and_is_waited_for()
+    {
+        const string Text = "Code: 117, e.displayText() = DB::Exception: Data directory for table already containing data parts - probably it was "
+            + "unclean DROP table or manual intervention.";
+
+        var reply = ServerErrors.Classify(Text, ServerErrors.FindCode(Text), "");
+
+        Assert.Equal((InsertOutcome.NotNow, ReplyCause.Unknown), (reply.Outcome, reply.Cause));
+    }
+
+    [Fact]
     public void A_message_is_one_bounded_line_without_the_password()
     {
         var reply = ServerErrors.Classify($"Code: 193. wrong: hunter2\u0007 {new string('x', 2000)}\nsecond line", 193, "hunter2");
