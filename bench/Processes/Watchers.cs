@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Weir.Bench.Processes;
 
 /// <summary>Who looks at a weir all the time: Prometheus, each second, and a person with the page open.</summary>
@@ -5,6 +7,7 @@ internal sealed class Watchers : IDisposable
 {
     private const int PieceBytes = 1 << 16;
     private static readonly TimeSpan _scrapeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _askInterval = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient _client;
     private readonly CancellationTokenSource _stop = new();
@@ -17,7 +20,7 @@ internal sealed class Watchers : IDisposable
     public Watchers(Uri url)
     {
         _client = new HttpClient { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
-        _watching = Task.WhenAll(Task.Run(ScrapeAsync), Task.Run(ViewAsync));
+        _watching = Task.WhenAll(Task.Run(ScrapeAsync), Task.Run(ViewAsync), Task.Run(AskAsync));
     }
 
     /// <summary>Scrapes so far.</summary>
@@ -32,6 +35,27 @@ internal sealed class Watchers : IDisposable
         _watching.GetAwaiter().GetResult();
         _stop.Dispose();
         _client.Dispose();
+    }
+
+    /// <summary>What the page asks for beside its events: verdict, slow cuts, and the history since it asked last.</summary>
+    private async Task AskAsync()
+    {
+        using var timer = new PeriodicTimer(_askInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                var since = DateTimeOffset.UtcNow.Add(-_askInterval).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+                foreach (var path in (string[])["diagnose", "slow-cuts", "history?since=" + since])
+                {
+                    _ = await _client.GetByteArrayAsync(path, _stop.Token);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
     }
 
     private async Task ScrapeAsync()

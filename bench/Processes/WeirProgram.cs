@@ -18,7 +18,7 @@ internal sealed partial class WeirProgram : IDisposable
     private readonly List<string> _lines = [];
     private readonly HttpClient _client = new();
 
-    private WeirProgram(string program, string[] arguments, string? fault = null)
+    private WeirProgram(string program, string[] arguments, string? fault = null, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo("dotnet", [program, .. arguments])
         {
@@ -26,6 +26,11 @@ internal sealed partial class WeirProgram : IDisposable
             RedirectStandardOutput = true,
         };
         start.Environment[FaultPoint.Variable] = fault ?? "";
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Add(line.Data);
         _process.ErrorDataReceived += (_, line) => Add(line.Data);
@@ -60,10 +65,12 @@ internal sealed partial class WeirProgram : IDisposable
     /// <param name="program">weir.dll.</param>
     /// <param name="configFile">Its configuration.</param>
     /// <param name="fault">For <c>WEIR_FAULT</c>; null for none.</param>
-    public static WeirProgram StartRun(string program, string configFile, string? fault = null)
+    /// <param name="environment">More variables.</param>
+    public static WeirProgram StartRun(
+        string program, string configFile, string? fault = null, params (string Name, string Value)[] environment)
     {
         const string Before = "admin at ";
-        var run = new WeirProgram(program, ["run", "-c", configFile], fault);
+        var run = new WeirProgram(program, ["run", "-c", configFile], fault, environment);
         run._client.BaseAddress = new Uri(run.Find(line =>
         {
             var at = line.IndexOf(Before, StringComparison.Ordinal);

@@ -346,7 +346,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Positions = () => _source.Snapshot().Partitions,
         Writer = _writer.Snapshot,
         Sink = Sink.Description,
-        Configuration = _configuration(),
+        Configuration = _configuration,
         Time = _time,
         Query = _options.Writer.EmbeddedPath is null
             ? null

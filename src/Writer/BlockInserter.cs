@@ -184,7 +184,10 @@ internal sealed class BlockInserter(
         }
 
         attempts.BeginBlock();
+        var from = time.GetUtcNow();
         var reply = await retries.RunAsync(token => AttemptAsync(built, block, attempts, token), cancel).ConfigureAwait(false);
+        built.Inserts.Add(new InsertTrace(
+            block.Name.View, block.Name.Part, block.RowCount, attempts.TriedCount, from, time.GetUtcNow(), attempts.LastError));
         switch (reply.Outcome)
         {
             case InsertOutcome.Stored when attempts.Known.Contains((block.Name.View, block.Name.Part)):
@@ -201,6 +204,14 @@ internal sealed class BlockInserter(
     }
 
     private async Task<InsertReply> AttemptAsync(BuiltCut built, Block block, CutAttempts attempts, CancellationToken cancel)
+    {
+        attempts.TriedCount++;
+        var reply = await TryAsync(built, block, attempts, cancel).ConfigureAwait(false);
+        attempts.LastError = reply.Outcome is InsertOutcome.Stored or InsertOutcome.GivenUp ? attempts.LastError : reply.Message;
+        return reply;
+    }
+
+    private async Task<InsertReply> TryAsync(BuiltCut built, Block block, CutAttempts attempts, CancellationToken cancel)
     {
         if (built.Cut.IsAbandoned)
         {
@@ -318,6 +329,12 @@ internal sealed class BlockInserter(
         /// <summary>View and part of the blocks that the ledger has.</summary>
         internal HashSet<(string View, int Part)> Known { get; } = [];
 
+        /// <summary>Attempts for the present block, those that found no server among them.</summary>
+        internal int TriedCount { get; set; }
+
+        /// <summary>What the last failed attempt for the present block was answered; null for none.</summary>
+        internal string? LastError { get; set; }
+
         /// <summary>Times that the present block was sent.</summary>
         internal int SentCount { get; set; }
 
@@ -329,6 +346,8 @@ internal sealed class BlockInserter(
 
         internal void BeginBlock()
         {
+            TriedCount = 0;
+            LastError = null;
             SentCount = 0;
             IsUnsure = false;
             IsUnsureNoted = false;

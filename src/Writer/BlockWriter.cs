@@ -365,7 +365,10 @@ public sealed class BlockWriter : IMetricSource, IAsyncDisposable
         var now = _time.GetUtcNow();
         return new CutTrace(
             cut.Partition, cut.FromOffset, cut.ToOffset, cut.ReadCount, built.Blocks.Sum(block => (long)block.RowCount), built.Blocks.Count,
-            cut.ClosedAt, built.FoldedAt, built.BuiltAt, plannedAt, now, now);
+            cut.ClosedAt, built.FoldedAt, built.BuiltAt, plannedAt, now, now)
+        {
+            Inserts = built.Inserts,
+        };
     }
 
     private void End(BuiltCut built)

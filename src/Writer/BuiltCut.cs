@@ -35,6 +35,9 @@ public sealed class BuiltCut : IDisposable
     /// <summary>When its blocks were made.</summary>
     public DateTimeOffset BuiltAt { get; internal set; }
 
+    /// <summary>What became of each block that was sent; the inserter's.</summary>
+    internal List<Core.Telemetry.InsertTrace> Inserts { get; } = [];
+
     /// <summary>Bytes that the memory budget is charged with until <see cref="Dispose"/>.</summary>
     public long BytesHeld { get; }
 

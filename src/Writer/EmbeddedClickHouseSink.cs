@@ -90,7 +90,10 @@ public sealed class EmbeddedClickHouseSink : IBlockSink
         string table, IReadOnlyList<string> columns, string format, ReadOnlyMemory<byte> rows, CancellationToken cancel)
     {
         var writer = _writer ?? throw new InvalidOperationException("Connect before the first insert.");
-        return InsertAsync(writer, InsertStatement(table, columns), format, [rows], cancel);
+
+        // Some rows in one piece: threads that read and sort them side by side would cost more than the rows.
+        return InsertAsync(
+            writer, $"{InsertStatement(table, columns)}, max_threads = 1, input_format_parallel_parsing = 0", format, [rows], cancel);
     }
 
     /// <inheritdoc/>

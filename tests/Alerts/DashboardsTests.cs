@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Weir.Host.Telemetry;
 using Weir.Tests.Support;
 using Xunit;
 
@@ -50,6 +51,19 @@ public sealed partial class DashboardsTests
             Assert.All(names, name => Assert.True(known!.Contains(name), $"weir_system.{table} has no column {name}: {sql}"));
             Assert.True(names.Count > 0 || sql.Contains("(process)", StringComparison.Ordinal), sql);
         }
+    }
+
+    [Fact]
+    public void The_list_of_columns_is_that_of_the_program_and_a_name_means_one_type()
+    {
+        var listed = File.ReadLines(Path.Combine(_directory, "weir_system.columns")).Where(line => line[0] != '#');
+
+        Assert.Equal(
+            SystemTable.All
+                .Select(table => $"{table.Name}: {string.Join(' ', table.Columns.Select(column => column.Name).Except(["time", "process"]))}")
+                .Order(StringComparer.Ordinal),
+            listed.Order(StringComparer.Ordinal));
+        Assert.Equal(SystemTable.StoredColumns.Count, SystemTable.StoredColumns.Select(column => column.Name).Distinct().Count());
     }
 
     [Theory]

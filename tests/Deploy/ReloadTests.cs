@@ -66,6 +66,8 @@ public sealed class ReloadTests(ClickHouseServer server) : IClassFixture<ClickHo
         await Eventually.TrueAsync(async () => await run.MetricAsync("weir_config_is_current") == 1, "the file is in force");
         Assert.Equal(1, await run.MetricAsync("weir_config_restart_options"));
         Assert.Equal(1, run.Process.CountLines("admin at ")); // The pipeline goes on as it was.
+        using var client = new HttpClient();
+        Assert.Contains("level: error", await client.GetStringAsync(new Uri(run.AdminUrl, "configuration")), StringComparison.Ordinal);
 
         await File.WriteAllTextAsync(file, good);
         var (taken, _, answer) = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "reload", "-c", file);

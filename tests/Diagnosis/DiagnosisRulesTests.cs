@@ -289,6 +289,36 @@ public sealed class DiagnosisRulesTests
         AssertFirst("cpu-throttled", "process", "resources.limits.cpu", "0.5", "1", "cgroup");
     }
 
+    [Theory]
+    [InlineData(600, "memory.limit", "1GiB", "384MiB")] // Beside 600 MiB of others, which no option bounds, so much fits with some air.
+    [InlineData(100, "resources.limits.memory", "1300Mi", "2688Mi")] // The others alone fill the container.
+    public void The_container_is_almost_full(int rowsMebibytes, string option, string from, string to)
+    {
+        _readings.Lags = [4_000, 4_000];
+        _readings.Busy("ingest 0", 0.97);
+        _readings.Process = (process, _) => process with
+        {
+            MemoryUsedBytes = (long)rowsMebibytes << 20,
+            GroupMemory = new CgroupMemory(UsedBytes: 1_200L << 20, LimitBytes: 1_300L << 20),
+        };
+        var report = _readings.Evaluate();
+        Assert.Equal(["ingest-cpu-bound", "memory-near-limit"], report.Findings.Select(finding => finding.Id));
+        Assert.Equal("ingest", report.Limit.Stage);
+        var found = report.Findings[1];
+        Assert.Equal((Severity.Warning, "process", "cgroup"), (found.Severity, found.Stage, found.Party));
+        Assert.Equal((option, from, to), (found.Option, found.From, found.To));
+    }
+
+    [Fact]
+    public void A_container_that_is_full_for_a_moment_is_not_named()
+    {
+        _readings.Process = (process, seconds) => process with
+        {
+            GroupMemory = new CgroupMemory(UsedBytes: (long)(seconds > 105 ? 1_290 : 1_100) << 20, LimitBytes: 1_300L << 20),
+        };
+        Assert.Empty(_readings.Evaluate().Findings);
+    }
+
     [Fact]
     public void Others_have_the_processors()
     {

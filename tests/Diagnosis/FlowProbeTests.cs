@@ -126,7 +126,10 @@ public sealed unsafe class FlowProbeTests : IDisposable
     {
         var from = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
         DateTimeOffset At(int seconds) => from.AddSeconds(seconds);
-        var trace = new CutTrace(new PartitionKey("flows", 1), 10, 20, 1_000, 50, 4, At(0), At(1), At(3), At(6), At(10), At(15));
+        var trace = new CutTrace(new PartitionKey("flows", 1), 10, 20, 1_000, 50, 4, At(0), At(1), At(3), At(6), At(10), At(15))
+        {
+            Inserts = [new InsertTrace("edge_1s", 0, 40, 2, At(6), At(9), "Too many parts"), new InsertTrace("edge_1m", 0, 10, 1, At(9), At(10), null)],
+        };
         var spans = new List<Activity>();
         using var listener = new ActivityListener
         {
@@ -143,6 +146,12 @@ public sealed unsafe class FlowProbeTests : IDisposable
         var steps = spans.Where(span => span.ParentSpanId == cut.SpanId).ToList();
         Assert.Equal(["fold", "build", "plan", "insert", "ledger"], steps.Select(span => span.OperationName));
         Assert.Equal([1, 2, 3, 4, 5], steps.Select(span => span.Duration.TotalSeconds));
+        var insert = steps.Single(span => span.OperationName == "insert");
+        var blocks = spans.Where(span => span.ParentSpanId == insert.SpanId).ToList();
+        Assert.Equal(["edge_1s", "edge_1m"], blocks.Select(span => span.GetTagItem("weir.view")));
+        Assert.Equal([3, 1], blocks.Select(span => span.Duration.TotalSeconds));
+        Assert.Equal((2, "Too many parts"), (blocks[0].GetTagItem("weir.attempts"), blocks[0].GetTagItem("weir.last_error")));
+        Assert.Null(blocks[1].GetTagItem("weir.last_error"));
     }
 
     private RecordChunk Chunk(int count, Func<int, ushort> port)

@@ -81,7 +81,7 @@ internal sealed class FakeWeir : IMetricSource, IAsyncDisposable
                 Errors = Errors,
             },
             Sink = "ClickHouse of the test",
-            Configuration = Configuration,
+            Configuration = () => Configuration,
             SlowCuts = () => SlowCuts,
             Diagnose = Diagnosis is { } report ? () => Task.FromResult(report) : null,
             Time = Time,

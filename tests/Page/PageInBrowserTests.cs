@@ -135,7 +135,14 @@ public sealed class PageInBrowserTests : IAsyncDisposable
         [
             new CutTrace(
                 new PartitionKey("flows", 2), 100, 250, 75_000, 1_200, 4, closed, closed.AddMilliseconds(40), closed.AddMilliseconds(140),
-                closed.AddMilliseconds(150), closed.AddSeconds(2.65), closed.AddSeconds(3.1)),
+                closed.AddMilliseconds(150), closed.AddSeconds(2.65), closed.AddSeconds(3.1))
+            {
+                Inserts =
+                [
+                    new InsertTrace("edge_1s", 0, 900, 3, closed.AddSeconds(0.15), closed.AddSeconds(2.4), "the server is away"),
+                    new InsertTrace("edge_1m", 0, 300, 1, closed.AddSeconds(2.4), closed.AddSeconds(2.65), null),
+                ],
+            },
         ];
         var url = await StartAsync(lossesPerSecond: 0);
         await using var chromium = await ChromiumPage.OpenAsync();
@@ -144,11 +151,13 @@ public sealed class PageInBrowserTests : IAsyncDisposable
 
         await Assertions.Expect(chromium.Page.Locator("#slow-cuts tbody tr")).ToHaveCountAsync(1);
         Assert.Equal(
-            ["cut", "stored at", "records", "rows", "whole", "fold", "build", "plan", "insert", "ledger"], await chromium.HeadsAsync("#slow-cuts"));
+            ["cut", "stored at", "records", "rows", "whole", "fold", "build", "plan", "insert", "ledger", "slowest insert"],
+            await chromium.HeadsAsync("#slow-cuts"));
         var row = (await chromium.TableAsync("#slow-cuts"))[0];
         Assert.Equal("flows/2 100–250", row[0]);
         Assert.Equal(
-            ["75,000", "1,200", "3.10 s", "40.0 ms", "100 ms", "10.0 ms", "2.50 s", "450 ms"], row[2..].Select(cell => cell.Replace('\u00a0', ' ')));
+            ["75,000", "1,200", "3.10 s", "40.0 ms", "100 ms", "10.0 ms", "2.50 s", "450 ms", "edge_1s, 900 rows, 2.25 s, 3 attempts"],
+            row[2..].Select(cell => cell.Replace('\u00a0', ' ')));
         chromium.AssertClean(url);
     }
 

@@ -65,6 +65,8 @@ public sealed class BlockInserterTests : IDisposable
         Assert.Equal(["edge_1s", "edge_1s", "service_1m"], _sink.Sent);
         Assert.Equal(1, _counters.Snapshot(0).UnsureBlockCount);
         Assert.Equal(1, _logger.Count(4010));
+        Assert.Equal([("edge_1s", 2, "cut"), ("service_1m", 1, null)], built.Inserts.Select(insert => (insert.View, insert.AttemptCount, insert.LastError)));
+        Assert.Equal([TimeSpan.FromMinutes(6), TimeSpan.Zero], built.Inserts.Select(insert => insert.Duration));
     }
 
     [Theory]

@@ -21,6 +21,18 @@ public static partial class WeirMeter
     public static readonly MetricDefinition ProcessCpuLimit = new(
         "weir_process_cpu_limit_processors", MetricKind.Gauge, "Processors that the quota of the control group grants; absent without a quota.");
 
+    /// <summary>Memory of the control group.</summary>
+    public static readonly MetricDefinition ProcessGroupMemoryBytes = new(
+        "weir_process_group_memory_bytes",
+        MetricKind.Gauge,
+        "Bytes in use by the control group, without pages of files; absent without a limit.");
+
+    /// <summary>Limit of that memory.</summary>
+    public static readonly MetricDefinition ProcessMemoryLimitBytes = new(
+        "weir_process_memory_limit_bytes",
+        MetricKind.Gauge,
+        "Bytes of the control group at which the kernel kills the process; absent without a limit.");
+
     /// <summary>Pauses of the collector.</summary>
     public static readonly MetricDefinition ProcessGcPauseTotal = new(
         "weir_process_gc_pause_seconds_total", MetricKind.Counter, "Time that garbage collections stopped all managed threads.");
@@ -65,8 +77,8 @@ public static partial class WeirMeter
 
     private static readonly MetricDefinition[] _machine =
     [
-        ProcessCpuTotal, ProcessCpuWaitTotal, ProcessThrottledTotal, ProcessCpuLimit, ProcessGcPauseTotal, ProcessGcCollectionsTotal,
-        ProcessHeapBytes, ProcessAllocatedBytesTotal, ProcessResidentBytes, ProcessThreads, DiagnosisFindings, DiagnosisHeadroom,
+        ProcessCpuTotal, ProcessCpuWaitTotal, ProcessThrottledTotal, ProcessCpuLimit, ProcessGroupMemoryBytes, ProcessMemoryLimitBytes,
+        ProcessGcPauseTotal, ProcessGcCollectionsTotal, ProcessHeapBytes, ProcessAllocatedBytesTotal, ProcessResidentBytes, ProcessThreads, DiagnosisFindings, DiagnosisHeadroom,
         SystemRowsTotal, SystemDroppedRowsTotal,
     ];
 }

@@ -39,8 +39,8 @@ internal sealed record AdminSources
     /// <summary>The process's clock, for the history and the events of the page.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>The configuration in force as text, secrets masked.</summary>
-    public string Configuration { get; init; } = "";
+    /// <summary>The configuration in force as text, secrets masked; a reload may change it while all else stays.</summary>
+    public Func<string> Configuration { get; init; } = () => "";
 
     /// <summary>Shows live records.</summary>
     public Taps.TapEndpoint? Tap { get; init; }

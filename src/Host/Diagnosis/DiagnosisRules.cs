@@ -15,8 +15,9 @@ internal static class DiagnosisRules
         causes.AddRange(WriterRules.Find(window));
         causes.AddRange(RecordRules.Find(window));
         causes.AddRange(FlowRules.Find(window, loads, causes));
+        causes.AddRange(MemoryRules.Find(window));
         List<Finding> findings = [.. causes.OrderByDescending(finding => finding.Severity)];
-        var worst = findings.FirstOrDefault(finding => finding.Severity != Severity.Info);
+        var worst = findings.FirstOrDefault(finding => finding.Severity != Severity.Info && finding.Id != MemoryRules.Id);
         var limit = worst is not null && worst.Severity == Severity.Warning
             ? new FlowLimit(worst.Stage, worst.Evidence.Count > 0 ? worst.Evidence[0] : worst.Title)
             : StageLoad.LimitOf(window, loads);

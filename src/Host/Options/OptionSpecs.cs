@@ -303,7 +303,7 @@ internal static class OptionSpecs
         yield return Option(
             "telemetry.traces_url",
             OptionTypes.HttpAddress(),
-            "Address of an OpenTelemetry collector (OTLP over HTTP) that gets a span for each cut, with its steps. Not set: no traces.",
+            "Address of an OpenTelemetry collector (OTLP over HTTP) that gets a span for each cut, with its steps and inserts. Not set: no traces.",
             options => options.Telemetry.TracesUrl,
             (options, value) => options with { Telemetry = options.Telemetry with { TracesUrl = value } });
         yield return Option(

@@ -277,7 +277,7 @@ export function drawSlowCuts(cuts) {
     const steps = Object.keys(cuts?.[0]?.steps ?? {});
     fillTable(
         byId('slow-cuts'),
-        ['cut', 'stored at', 'records', 'rows', 'whole', ...steps],
+        ['cut', 'stored at', 'records', 'rows', 'whole', ...steps, 'slowest insert'],
         (cuts ?? []).map(cut => [
             `${cut.topic}/${cut.partition} ${cut.from_offset}–${cut.to_offset}`,
             when(cut.stored_at),
@@ -285,8 +285,17 @@ export function drawSlowCuts(cuts) {
             count(cut.rows),
             seconds(cut.seconds),
             ...steps.map(step => seconds(cut.steps[step])),
+            slowestInsert(cut.inserts ?? []),
         ]),
+        { left: ['slowest insert'] },
     );
+}
+
+function slowestInsert(inserts) {
+    if (inserts.length === 0) return '–';
+    const slowest = inserts.reduce((left, right) => (right.seconds > left.seconds ? right : left));
+    const attempts = slowest.attempts > 1 ? `, ${count(slowest.attempts)} attempts` : '';
+    return `${slowest.view}, ${count(slowest.rows)} rows, ${seconds(slowest.seconds)}${attempts}`;
 }
 
 export function drawMetrics(model) {

@@ -56,6 +56,12 @@ internal sealed class EngineMetrics(DiagnosisEngine engine, SystemTables? tables
             }
         }
 
+        if (process.GroupMemory is { } memory)
+        {
+            reader.Read(WeirMeter.ProcessGroupMemoryBytes, memory.UsedBytes);
+            reader.Read(WeirMeter.ProcessMemoryLimitBytes, memory.LimitBytes);
+        }
+
         reader.Read(WeirMeter.ProcessGcPauseTotal, process.GcPause.TotalSeconds);
         for (var generation = 0; generation < process.GcCounts.Count; generation++)
         {

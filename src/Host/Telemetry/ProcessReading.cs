@@ -23,6 +23,9 @@ internal sealed record ProcessReading(
     long MemoryUsedBytes,
     long MemoryLimitBytes)
 {
+    /// <summary>Memory of its control group; null where there is none, or without a limit.</summary>
+    public CgroupMemory? GroupMemory { get; init; }
+
     /// <summary>Reads the runtime and the kernel.</summary>
     /// <param name="threads">Keeps what ended threads had used.</param>
     /// <param name="budget">The memory of the stages.</param>
@@ -38,6 +41,9 @@ internal sealed record ProcessReading(
             Environment.WorkingSet,
             threads.Count,
             budget.UsedBytes,
-            budget.LimitBytes);
+            budget.LimitBytes)
+        {
+            GroupMemory = CgroupMemory.Read(),
+        };
     }
 }

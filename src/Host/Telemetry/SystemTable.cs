@@ -3,42 +3,58 @@ using Weir.Ingest;
 
 namespace Weir.Host.Telemetry;
 
-/// <summary>A table of <c>weir_system</c>: its columns, and its rows between two readings.</summary>
+/// <summary>A table of <c>weir_system</c> as people ask for it: its columns, and its rows between two readings.</summary>
+/// <remarks>
+/// What is written is one table, <see cref="StoredName"/>, and each of these is a view of its rows: a process makes one part an interval of
+/// them all, not eight, whose inserts and merges cost an embedded engine ten times as much and a server that has many processes the more.
+/// </remarks>
 /// <param name="Name">Its name.</param>
-/// <param name="Key">Columns beside process and time that tell its rows apart.</param>
 /// <param name="Columns">All columns, in order.</param>
 /// <param name="MakeRows">The values after time and process, from the reading before (null for the first) to the present one.</param>
 internal sealed record SystemTable(
     string Name,
-    IReadOnlyList<string> Key,
     IReadOnlyList<(string Name, string Type)> Columns,
     Func<DiagnosisFrame?, DiagnosisFrame, IEnumerable<object[]>> MakeRows)
 {
+    /// <summary>The table that is written.</summary>
+    public const string StoredName = "readings";
+
+    /// <summary>Its column that says which table a row is of.</summary>
+    public const string KindColumn = "kind";
+
     /// <summary>How long rows are kept.</summary>
     public static readonly TimeSpan Retention = TimeSpan.FromDays(7);
 
     /// <summary>Every table.</summary>
     public static IReadOnlyList<SystemTable> All { get; } = [Queue(), Ingest(), Partition(), Aggregation(), Writer(), Account(), Process(), Cardinality()];
 
-    /// <summary>The statement that makes it.</summary>
-    /// <param name="hasTtl">False on servers that do not drop old rows by themselves.</param>
-    public string CreateStatement(bool hasTtl) =>
-        $"CREATE TABLE IF NOT EXISTS {SystemTables.Database}.{Name} ("
-        + string.Join(", ", Columns.Select(column => $"`{column.Name}` {column.Type}"))
-        + $") ENGINE = MergeTree() PARTITION BY toYYYYMMDD(time) ORDER BY (process, {string.Concat(Key.Select(name => $"`{name}`, "))}time)"
-        + (hasTtl ? $" TTL time + toIntervalDay({(int)Retention.TotalDays})" : "");
+    /// <summary>Columns of the table that is written: those of all tables, each once. A name means one type everywhere.</summary>
+    public static IReadOnlyList<(string Name, string Type)> StoredColumns { get; } =
+        [(KindColumn, "String"), .. All.SelectMany(table => table.Columns).Distinct()];
 
-    /// <summary>The rows that say what happened since <paramref name="before"/>.</summary>
-    public IReadOnlyList<object[]> RowsOf(string process, DiagnosisFrame? before, DiagnosisFrame now) =>
-        [.. MakeRows(before, now).Select(row => (object[])[now.Time.ToUnixTimeSeconds(), process, .. row])];
+    /// <summary>The statements that make them.</summary>
+    /// <param name="hasTtl">False on servers that do not drop old rows by themselves.</param>
+    public static IEnumerable<string> CreateStatements(bool hasTtl) =>
+    [
+        $"CREATE TABLE IF NOT EXISTS {SystemTables.Database}.{StoredName} ("
+            + string.Join(", ", StoredColumns.Select(column => $"`{column.Name}` {column.Type}"))
+            + $") ENGINE = MergeTree() PARTITION BY toYYYYMMDD(time) ORDER BY ({KindColumn}, process, time)"
+            + (hasTtl ? $" TTL time + toIntervalDay({(int)Retention.TotalDays})" : ""),
+        .. All.Select(table => $"CREATE VIEW IF NOT EXISTS {SystemTables.Database}.{table.Name} AS SELECT "
+            + string.Join(", ", table.Columns.Select(column => $"`{column.Name}`"))
+            + $" FROM {SystemTables.Database}.{StoredName} WHERE {KindColumn} = '{table.Name}'"),
+    ];
+
+    /// <summary>The rows that say what happened since <paramref name="before"/>: the kind, time, process, and what the table has beside.</summary>
+    public IEnumerable<object[]> RowsOf(string process, DiagnosisFrame? before, DiagnosisFrame now) =>
+        MakeRows(before, now).Select(row => (object[])[Name, now.Time.ToUnixTimeSeconds(), process, .. row]);
 
     private static SystemTable Table(
-        string name, string[] key, (string Name, string Type)[] columns, Func<DiagnosisFrame?, DiagnosisFrame, IEnumerable<object[]>> rows) =>
-        new(name, key, [("time", "DateTime('UTC')"), ("process", "String"), .. columns], rows);
+        string name, (string Name, string Type)[] columns, Func<DiagnosisFrame?, DiagnosisFrame, IEnumerable<object[]>> rows) =>
+        new(name, [("time", "DateTime('UTC')"), ("process", "String"), .. columns], rows);
 
     private static SystemTable Queue() => Table(
         "queue",
-        ["queue", "index"],
         [
             ("queue", "String"), ("index", "UInt16"), ("policy", "String"), ("capacity", "UInt64"), ("offered", "UInt64"),
             ("enqueued", "UInt64"), ("dequeued", "UInt64"), ("dropped", "UInt64"), ("overwritten", "UInt64"), ("depth", "UInt64"),
@@ -58,7 +74,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Ingest() => Table(
         "ingest",
-        ["topic"],
         [
             ("topic", "String"), ("messages", "UInt64"), ("bytes", "UInt64"), ("read", "UInt64"), ("rejected", "UInt64"), ("late", "UInt64"),
             ("gap_offsets", "UInt64"), ("lag_messages", "UInt64"), ("lag_seconds", "Float64"),
@@ -78,7 +93,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Partition() => Table(
         "partition",
-        ["topic", "partition"],
         [
             ("topic", "String"), ("partition", "Int32"), ("next_offset", "Int64"), ("committed_offset", "Int64"), ("high_watermark", "Int64"),
             ("lag_messages", "UInt64"), ("lag_seconds", "Float64"),
@@ -91,7 +105,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Aggregation() => Table(
         "aggregation",
-        ["worker", "view"],
         [
             ("worker", "UInt16"), ("view", "String"), ("folded", "UInt64"), ("busy_seconds", "Float64"), ("open_series", "UInt64"),
             ("cut_series", "UInt64"), ("overflow", "UInt64"), ("table_bytes", "UInt64"),
@@ -109,7 +122,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Writer() => Table(
         "writer",
-        ["view"],
         [
             ("view", "String"), ("blocks", "UInt64"), ("rows", "UInt64"), ("raw_bytes", "UInt64"), ("encoded_bytes", "UInt64"),
             ("dropped_records", "UInt64"), ("dead_letter_records", "UInt64"), ("retries", "UInt64"), ("insert_seconds", "Float64"),
@@ -132,7 +144,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Account() => Table(
         "account",
-        [],
         [
             ("read", "UInt64"), ("folded", "UInt64"), ("rejected", "UInt64"), ("late", "UInt64"), ("dropped", "UInt64"),
             ("overwritten", "UInt64"), ("cuts", "UInt64"), ("freshness_seconds", "Float64"),
@@ -152,7 +163,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Process() => Table(
         "process",
-        ["stage"],
         [
             ("stage", "String"), ("cpu_seconds", "Float64"), ("cpu_wait_seconds", "Float64"), ("gc_pause_seconds", "Float64"),
             ("throttled_seconds", "Float64"), ("heap_bytes", "UInt64"), ("resident_bytes", "UInt64"), ("memory_used_bytes", "UInt64"),
@@ -173,7 +183,6 @@ internal sealed record SystemTable(
 
     private static SystemTable Cardinality() => Table(
         "cardinality",
-        ["tag"],
         [("tag", "String"), ("tag_values", "UInt64")],
         (_, now) => now.Cardinalities.Select(known => (object[])[known.Tag, known.Count]));
 }

@@ -9,7 +9,7 @@ namespace Weir.Host.Telemetry;
 /// <summary>Writes what the stages have counted to the tables of the database <c>weir_system</c>, outside the data queues.</summary>
 /// <remarks>
 /// <para>
-/// Every <see cref="TelemetryOptions.TablesInterval"/> one insert for each table. Amounts are those since the last rows that were stored, so
+/// Every <see cref="TelemetryOptions.TablesInterval"/> one insert. Amounts are those since the last rows that were stored, so
 /// their sum is the counter, whatever rows were given up between: nothing waits, and nothing is kept but the reading before.
 /// </para>
 /// <para>One task on the pool; the counters are for any thread.</para>
@@ -21,6 +21,7 @@ internal sealed class SystemTables : IAsyncDisposable
 
     private static readonly TimeSpan _attemptTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _retentionInterval = TimeSpan.FromHours(1);
+    private static readonly string[] _columns = [.. SystemTable.StoredColumns.Select(column => column.Name)];
 
     private readonly TimeSpan _interval;
     private readonly IBlockSink _sink;
@@ -30,7 +31,7 @@ internal sealed class SystemTables : IAsyncDisposable
     private readonly string _process;
     private readonly bool _ownsSink;
     private readonly CancellationTokenSource _stop = new();
-    private readonly DiagnosisFrame?[] _stored = new DiagnosisFrame?[SystemTable.All.Count]; // By table: what its rows tell up to.
+    private DiagnosisFrame? _stored; // What the rows that are stored tell up to.
     private bool _isPrepared;
     private bool _isAway;
     private bool _hasTtl;
@@ -117,39 +118,30 @@ internal sealed class SystemTables : IAsyncDisposable
         using var timeout = new CancellationTokenSource(_attemptTimeout, _time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
         var frame = _read();
-        for (var index = 0; index < SystemTable.All.Count; index++)
+        var (rows, count) = Rows(_process, _stored, frame);
+        var reply = await TryStoreAsync(rows, linked.Token).ConfigureAwait(false);
+        if (reply.Outcome == InsertOutcome.Stored)
         {
-            var table = SystemTable.All[index];
-            var rows = table.RowsOf(_process, _stored[index], frame);
-            if (rows.Count == 0)
-            {
-                continue;
-            }
-
-            var reply = await TryStoreAsync(table, rows, linked.Token).ConfigureAwait(false);
-            if (reply.Outcome == InsertOutcome.Stored)
-            {
-                _stored[index] = frame;
-                Interlocked.Add(ref _storedRowCount, rows.Count);
-                Tell(reply);
-            }
-            else
-            {
-                cancel.ThrowIfCancellationRequested();
-                Interlocked.Add(ref _droppedRowCount, rows.Count);
-                _isPrepared = false;
-                Tell(reply);
-            }
+            _stored = frame;
+            Interlocked.Add(ref _storedRowCount, count);
         }
+        else
+        {
+            cancel.ThrowIfCancellationRequested();
+            Interlocked.Add(ref _droppedRowCount, count);
+            _isPrepared = false;
+        }
+
+        Tell(reply);
     }
 
-    private async Task<InsertReply> TryStoreAsync(SystemTable table, IReadOnlyList<object[]> rows, CancellationToken cancel)
+    private async Task<InsertReply> TryStoreAsync(ReadOnlyMemory<byte> rows, CancellationToken cancel)
     {
         try
         {
             await PrepareAsync(cancel).ConfigureAwait(false);
             return await _sink.InsertRowsAsync(
-                $"{Database}.{table.Name}", [.. table.Columns.Select(column => column.Name)], "JSONEachRow", Bytes(table, rows), cancel).ConfigureAwait(false);
+                $"{Database}.{SystemTable.StoredName}", _columns, "JSONEachRow", rows, cancel).ConfigureAwait(false);
         }
         catch (ClickHouseException error)
         {
@@ -169,12 +161,13 @@ internal sealed class SystemTables : IAsyncDisposable
     {
         if (!_isPrepared)
         {
-            // The embedded store is connected by its owner; a second connection would close the first.
-            _hasTtl = !_ownsSink || (await _sink.ConnectAsync(cancel).ConfigureAwait(false)).HasTtl;
+            // The embedded store is connected by its owner; a second connection would close the first. And whole days are dropped there, as
+            // on a server without TTL: every merge would look for single old rows otherwise, on this process's processors.
+            _hasTtl = _ownsSink && (await _sink.ConnectAsync(cancel).ConfigureAwait(false)).HasTtl;
             await _sink.ExecuteAsync($"CREATE DATABASE IF NOT EXISTS {Database}", cancel).ConfigureAwait(false);
-            foreach (var table in SystemTable.All)
+            foreach (var statement in SystemTable.CreateStatements(_hasTtl))
             {
-                await _sink.ExecuteAsync(table.CreateStatement(_hasTtl), cancel).ConfigureAwait(false);
+                await _sink.ExecuteAsync(statement, cancel).ConfigureAwait(false);
             }
 
             _isPrepared = true;
@@ -184,23 +177,20 @@ internal sealed class SystemTables : IAsyncDisposable
         if (!_hasTtl && now >= _retentionAt)
         {
             _retentionAt = now + _retentionInterval;
-            foreach (var table in SystemTable.All)
-            {
-                await DropOldAsync(table, now - SystemTable.Retention, cancel).ConfigureAwait(false);
-            }
+            await DropOldAsync(now - SystemTable.Retention, cancel).ConfigureAwait(false);
         }
     }
 
-    private async Task DropOldAsync(SystemTable table, DateTimeOffset before, CancellationToken cancel)
+    private async Task DropOldAsync(DateTimeOffset before, CancellationToken cancel)
     {
         var day = before.ToString("yyyyMMdd", CultureInfo.InvariantCulture);
         var old = await _sink.QueryTextAsync(
-            $"SELECT DISTINCT partition FROM system.parts WHERE database = '{Database}' AND table = '{table.Name}' AND active AND partition < '{day}'",
+            $"SELECT DISTINCT partition FROM system.parts WHERE database = '{Database}' AND table = '{SystemTable.StoredName}' AND active AND partition < '{day}'",
             "TSV",
             cancel).ConfigureAwait(false);
         foreach (var partition in old.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
-            await _sink.ExecuteAsync($"ALTER TABLE {Database}.{table.Name} DROP PARTITION {partition}", cancel).ConfigureAwait(false);
+            await _sink.ExecuteAsync($"ALTER TABLE {Database}.{SystemTable.StoredName} DROP PARTITION {partition}", cancel).ConfigureAwait(false);
         }
     }
 
@@ -219,26 +209,31 @@ internal sealed class SystemTables : IAsyncDisposable
         _isAway = isAway;
     }
 
-    private static ReadOnlyMemory<byte> Bytes(SystemTable table, IReadOnlyList<object[]> rows)
+    /// <summary>The rows of all tables as lines of JSON; what a table has not is left out, and is the default of its column.</summary>
+    private static (ReadOnlyMemory<byte> Rows, int Count) Rows(string process, DiagnosisFrame? before, DiagnosisFrame now)
     {
         var buffer = new MemoryStream();
-        foreach (var row in rows)
+        var count = 0;
+        using var json = new Utf8JsonWriter(buffer);
+        foreach (var table in SystemTable.All)
         {
-            using (var json = new Utf8JsonWriter(buffer))
+            foreach (var row in table.RowsOf(process, before, now))
             {
                 json.WriteStartObject();
                 for (var index = 0; index < row.Length; index++)
                 {
-                    json.WritePropertyName(table.Columns[index].Name);
+                    json.WritePropertyName(index == 0 ? SystemTable.KindColumn : table.Columns[index - 1].Name);
                     JsonSerializer.Serialize(json, row[index]);
                 }
 
                 json.WriteEndObject();
+                json.Flush();
+                json.Reset();
+                buffer.WriteByte((byte)'\n');
+                count++;
             }
-
-            buffer.WriteByte((byte)'\n');
         }
 
-        return buffer.ToArray();
+        return (buffer.GetBuffer().AsMemory(0, (int)buffer.Length), count);
     }
 }

@@ -1,4 +1,8 @@
+using System.Buffers.Text;
 using System.Globalization;
+using System.IO.Enumeration;
+using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Weir.Host.Telemetry;
 
@@ -26,13 +30,22 @@ internal sealed class ThreadTimes
     /// <summary>A thread without a name of Weir's.</summary>
     private const string OtherStage = "runtime";
 
-    private readonly Dictionary<string, (string Name, StageTime Time)> _threads = new(StringComparer.Ordinal);
+    /// <summary>A thread begins with its maker's name and gets its own soon; after so many readings it keeps what it has.</summary>
+    private const int NameReadingsMax = 3;
+
+    /// <summary>Longer than a line of <c>schedstat</c> (three numbers) or <c>comm</c> (16 bytes).</summary>
+    private const int LineBytesMax = 128;
+
+    private static readonly EnumerationOptions _everything = new() { AttributesToSkip = 0 };
+
+    private readonly Dictionary<int, TaskTimes> _tasks = [];
     private readonly Dictionary<string, StageTime> _ended = new(StringComparer.Ordinal);
+    private long _readingCount;
 
     /// <summary>Threads at the last reading.</summary>
-    public int Count => _threads.Count;
+    public int Count => _tasks.Count;
 
-    /// <summary>Time by thread for Weir's own workers (<c>ingest 0</c>, <c>weir-fold-1</c>), and by stage for the rest.</summary>
+    /// <summary>Time by thread for Weir's own workers (<c>ingest 0</c>, <c>fold 1</c>), and by stage for the rest.</summary>
     public IReadOnlyDictionary<string, StageTime> Read()
     {
         if (!Directory.Exists(TasksDirectory))
@@ -40,26 +53,29 @@ internal sealed class ThreadTimes
             return _ended;
         }
 
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var directory in Directory.EnumerateDirectories(TasksDirectory))
+        _readingCount++;
+        foreach (var id in new FileSystemEnumerable<int>(TasksDirectory, IdOf, _everything))
         {
-            if (TryRead(directory, out var name, out var time))
+            if (!_tasks.TryGetValue(id, out var task))
             {
-                seen.Add(directory);
-                _threads[directory] = (name, time);
+                _tasks.Add(id, task = new TaskTimes(id));
+            }
+
+            if (task.TryRead())
+            {
+                task.SeenAt = _readingCount;
             }
         }
 
-        foreach (var (directory, thread) in _threads.Where(thread => !seen.Contains(thread.Key)).ToList())
-        {
-            _threads.Remove(directory);
-            _ended[thread.Name] = _ended.GetValueOrDefault(thread.Name) + thread.Time;
-        }
-
         var sums = new Dictionary<string, StageTime>(_ended, StringComparer.Ordinal);
-        foreach (var (name, time) in _threads.Values)
+        foreach (var (id, task) in _tasks)
         {
-            sums[name] = sums.GetValueOrDefault(name) + time;
+            Add(sums, task);
+            if (task.SeenAt != _readingCount)
+            {
+                Add(_ended, task);
+                _tasks.Remove(id);
+            }
         }
 
         return sums;
@@ -80,28 +96,56 @@ internal sealed class ThreadTimes
         _ => "native", // The embedded ClickHouse names its own.
     };
 
-    private static bool TryRead(string directory, out string name, out StageTime time)
+    private static void Add(Dictionary<string, StageTime> sums, TaskTimes task)
     {
-        time = default;
-        name = OtherStage;
-        try
+        ref var sum = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, task.Stage, out _);
+        sum += task.Time;
+    }
+
+    private static int IdOf(ref FileSystemEntry entry) =>
+        int.TryParse(entry.FileName, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0;
+
+    /// <summary>One thread of the kernel's.</summary>
+    private sealed class TaskTimes(int id)
+    {
+        private readonly KernelFile _times = new(string.Create(CultureInfo.InvariantCulture, $"{TasksDirectory}/{id}/schedstat"));
+        private readonly KernelFile _name = new(string.Create(CultureInfo.InvariantCulture, $"{TasksDirectory}/{id}/comm"));
+        private int _nameReadingCount;
+
+        internal string Stage { get; private set; } = OtherStage;
+
+        internal StageTime Time { get; private set; }
+
+        internal long SeenAt { get; set; }
+
+        /// <returns>False when the thread has ended.</returns>
+        internal bool TryRead()
         {
             // "cpu_ns wait_ns slices"; precise, unlike the ticks of "stat".
-            var fields = File.ReadAllText(Path.Combine(directory, "schedstat")).Split(' ');
-            if (fields.Length < 2
-                || !long.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var cpuNanoseconds)
-                || !long.TryParse(fields[1], NumberStyles.None, CultureInfo.InvariantCulture, out var waitNanoseconds))
+            Span<byte> line = stackalloc byte[LineBytesMax];
+            var count = _times.Read(line);
+            if (count <= 0
+                || !Utf8Parser.TryParse(line[..count], out long cpuNanoseconds, out var end)
+                || end + 1 >= count
+                || !Utf8Parser.TryParse(line[(end + 1)..count], out long waitNanoseconds, out _))
             {
                 return false;
             }
 
-            name = StageOf(File.ReadAllText(Path.Combine(directory, "comm")).TrimEnd('\n'));
-            time = new StageTime(TimeSpan.FromTicks(cpuNanoseconds / 100), TimeSpan.FromTicks(waitNanoseconds / 100));
+            if (_nameReadingCount < NameReadingsMax)
+            {
+                var nameCount = _name.Read(line);
+                if (nameCount <= 0)
+                {
+                    return false;
+                }
+
+                _nameReadingCount++;
+                Stage = StageOf(Encoding.UTF8.GetString(line[..nameCount]).TrimEnd('\n'));
+            }
+
+            Time = new StageTime(TimeSpan.FromTicks(cpuNanoseconds / 100), TimeSpan.FromTicks(waitNanoseconds / 100));
             return true;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return false; // The thread has ended meanwhile.
         }
     }
 }

@@ -151,7 +151,7 @@ internal sealed class PageEndpoints : IDisposable
     private Task WriteConfigurationAsync(HttpContext http)
     {
         http.Response.ContentType = "text/plain; charset=utf-8";
-        return http.Response.WriteAsync(_sources.Configuration, http.RequestAborted);
+        return http.Response.WriteAsync(_sources.Configuration(), http.RequestAborted);
     }
 
     /// <summary>Server-sent events: a whole reading first, then each second what has changed.</summary>
