@@ -11,8 +11,8 @@ WORKDIR /source
 # npm fetches the embedded ClickHouse; the compiler builds librdkafka where the feed has no package of it.
 RUN apt-get update && apt-get install -y --no-install-recommends npm nodejs && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN scripts/setup.sh && dotnet publish src/Host -c Release -o /app --nologo \
-    && cp -L .native/libchdb.so /app/ \
+# WeirImage: the embedded ClickHouse beside the program, and of librdkafka's libraries only the one of this processor.
+RUN scripts/setup.sh && dotnet publish src/Host -c Release -o /app --nologo -p:WeirImage=true \
     && if [ -e .native/librdkafka.so ]; then cp -L .native/librdkafka.so /app/; fi
 
 FROM ${RUNTIME_IMAGE}

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Weir.Bench.Measure;
 
 namespace Weir.Bench;
 
@@ -23,6 +24,7 @@ internal static class Ratios
         ["fold"] = FoldTableBench.MeasureRatios,
         ["probe"] = ProbeBench.MeasureRatios,
         ["queue"] = StageQueueBench.MeasureRatios,
+        ["shard-sort"] = ShardSortBench.MeasureRatios,
         ["sort"] = SortBench.MeasureRatios,
         ["transpose"] = TransposeBench.MeasureRatios,
         ["compression"] = CompressionBench.MeasureRatios,
@@ -52,7 +54,14 @@ internal static class Ratios
     }
 
     /// <summary>Measures peers that must return one checksum and prints ns an item and the ratio to the first one.</summary>
-    internal static void Measure(string title, int itemCount, params Peer[] peers)
+    internal static void Measure(string title, int itemCount, params Peer[] peers) =>
+        Measure(title, itemCount, () => (long)Stopwatch.GetElapsedTime(0, Stopwatch.GetTimestamp()).TotalNanoseconds, peers);
+
+    /// <summary>The same in processor time of the thread, for work that one thread does: others on the machine do not count.</summary>
+    internal static void MeasureOnThread(string title, int itemCount, params Peer[] peers) =>
+        Measure(title, itemCount, CpuClock.ThreadNanos, peers);
+
+    private static void Measure(string title, int itemCount, Func<long> nanos, Peer[] peers)
     {
         var times = peers.Select(_ => new double[RoundCount]).ToArray();
         var begun = Stopwatch.GetTimestamp();
@@ -66,9 +75,9 @@ internal static class Ratios
             var checksum = 0UL;
             for (var index = 0; index < peers.Length; index++)
             {
-                var from = Stopwatch.GetTimestamp();
+                var from = nanos();
                 var found = peers[index].Run();
-                var elapsed = Stopwatch.GetElapsedTime(from);
+                var elapsed = nanos() - from;
                 if (index > 0 && found != checksum)
                 {
                     throw new InvalidOperationException(
@@ -78,7 +87,7 @@ internal static class Ratios
                 checksum = found;
                 if (round >= 0)
                 {
-                    times[index][round] = elapsed.TotalNanoseconds / itemCount;
+                    times[index][round] = (double)elapsed / itemCount;
                 }
             }
         }

@@ -35,11 +35,12 @@ internal sealed class WeirBackend : IWeirBackend
         new DemoRun(settings, context, TimeProvider.System).RunAsync(shutdown.Token);
 
     /// <inheritdoc/>
-    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics)
+    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics, TimeSpan sessionTimeout)
     {
         try
         {
             var broker = EmbeddedBroker.Start(topics.ToDictionary(topic => topic.Name, topic => topic.PartitionCount));
+            broker.SetConsumerSession(sessionTimeout);
             return new RunningBroker(broker, BrokerFaults.OfProcess(broker));
         }
         catch (InvalidOperationException error)

@@ -66,7 +66,7 @@ public sealed unsafe class EmbeddedBroker : IDisposable
 
         var broker = new EmbeddedBroker(client, cluster);
         KafkaNative.MockGroupInitialRebalanceDelay(cluster, (int)(rebalanceDelay ?? TimeSpan.FromMilliseconds(100)).TotalMilliseconds);
-        broker.SetConsumerSession(_consumerSessionTimeout, _consumerHeartbeatInterval);
+        broker.SetConsumerSession(_consumerSessionTimeout);
         try
         {
             foreach (var (topic, partitionCount) in topics)
@@ -90,6 +90,9 @@ public sealed unsafe class EmbeddedBroker : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(partitionCount, 1);
         ThrowIfRefused(KafkaNative.MockTopicCreate(_cluster, topic, partitionCount, replicationFactor: 1), $"topic {topic}");
     }
+
+    /// <summary>Sets how long a member of <c>group.protocol=consumer</c> may be silent before its partitions go to others; 3 s by default.</summary>
+    public void SetConsumerSession(TimeSpan timeout) => SetConsumerSession(timeout, _consumerHeartbeatInterval);
 
     /// <summary>Stops the broker; its data is gone.</summary>
     public void Dispose()

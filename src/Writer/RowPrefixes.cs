@@ -13,6 +13,9 @@ namespace Weir.Writer;
 /// bit. What remains fits 64 bits as a rule, and then the prefix is the whole key: no key is ever composed.
 /// </para>
 /// <para>
+/// Where the rows go to several shards of servers, the number of the shard comes first.
+/// </para>
+/// <para>
 /// Which bits differ is known only when all rows have been seen. But cuts are alike: the bits of the last cut are taken, and
 /// only where they do not cover this one's, the rows are gone through again. The order never depends on it: bits too many
 /// are 0 everywhere. One thread, one object for each view.
@@ -21,13 +24,18 @@ namespace Weir.Writer;
 internal sealed unsafe class RowPrefixes
 {
     /// <summary>Rows whose fields are taken one field after another: 128 rows of 136 B stay in the first-level cache.</summary>
-    private const int TileRows = 128;
+    internal const int TileRows = 128;
 
     private const int WordBits = 64;
     private readonly Field[] _fields;
+    private readonly ShardNumbers? _shards; // Null where there is one shard.
+    private readonly int _shardBits;
 
-    internal RowPrefixes(SortKeyPlan plan)
+    internal RowPrefixes(SortKeyPlan plan, int serverShardCount)
     {
+        _shards = serverShardCount > 1 ? new ShardNumbers(plan, serverShardCount) : null;
+        _shardBits = _shards?.Bits ?? 0;
+        Bits = _shardBits;
         var fields = new List<Field>();
         foreach (var part in plan.Parts)
         {
@@ -52,6 +60,9 @@ internal sealed unsafe class RowPrefixes
 
     /// <summary>Bits of a prefix; those above them are 0.</summary>
     internal int Bits { get; private set; }
+
+    /// <summary>Bits below the number of the shard, where there are several.</summary>
+    internal int BitsBelowShard => Bits - _shardBits;
 
     /// <summary>True when rows of equal prefixes have equal keys.</summary>
     internal bool IsWhole { get; private set; } = true;
@@ -90,15 +101,24 @@ internal sealed unsafe class RowPrefixes
     /// <param name="rowCount">Number of rows.</param>
     /// <param name="index">Number of the first one.</param>
     /// <param name="entries">Get prefixes and numbers.</param>
-    /// <param name="ranks">Rank of each text by its id.</param>
-    internal void Write(byte* rows, int rowBytes, int rowCount, uint index, SortEntry* entries, ReadOnlySpan<uint> ranks)
+    /// <param name="texts">Rank of each text by its id.</param>
+    internal void Write(byte* rows, int rowBytes, int rowCount, uint index, SortEntry* entries, TextRanks texts)
     {
+        var ranks = texts.RanksById;
         var prefixes = stackalloc ulong[TileRows];
         for (var from = 0; from < rowCount; from += TileRows)
         {
             var count = Math.Min(TileRows, rowCount - from);
             var tile = rows + ((nint)from * rowBytes);
-            new Span<ulong>(prefixes, count).Clear();
+            if (_shards is null)
+            {
+                new Span<ulong>(prefixes, count).Clear();
+            }
+            else
+            {
+                _shards.Write(tile, rowBytes, count, prefixes, texts);
+            }
+
             for (var field = 0; field < _fields.Length; field++)
             {
                 WriteField(ref _fields[field], tile, rowBytes, count, prefixes, ranks);
@@ -121,7 +141,7 @@ internal sealed unsafe class RowPrefixes
     /// <returns>True when the prefixes tell the rows apart; false when one more pass is needed, which then will.</returns>
     internal bool TryEnd()
     {
-        var needed = 0;
+        var needed = _shardBits;
         var isCovered = true;
         foreach (ref var field in _fields.AsSpan())
         {
@@ -140,7 +160,7 @@ internal sealed unsafe class RowPrefixes
 
     private void Plan(int needed)
     {
-        Bits = 0;
+        Bits = _shardBits;
         IsWhole = true;
         ref var time = ref _fields[^1];
         var lowBits = time.Needed == 0 ? 0 : ulong.MaxValue >> BitOperations.LeadingZeroCount(time.Needed);

@@ -18,7 +18,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
     /// <summary>Days that 32 bits of seconds reach.</summary>
     private const int DayCount = (int)(uint.MaxValue / DaySeconds) + 1;
 
-    /// <summary>A group has the number of its group of days in its low half and its shard of servers in the high one.</summary>
+    /// <summary>Where rows have too many days, a group has the number of its days in its low half and its shard of servers in the high one.</summary>
     private const int ShardShift = 32;
 
     private readonly NativeBuffer _slabs = new(budget); // Start of each slab of rows.
@@ -53,8 +53,6 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
     /// <summary>Bytes of working memory.</summary>
     internal long CapacityBytes => _slabs.CapacityBytes + _entries.CapacityBytes + _keys.CapacityBytes + _rows.CapacityBytes;
 
-    private bool HasGroups => _hasDayGroups || serverShardCount > 1;
-
     private SortEntry* Entries => (SortEntry*)_entries.Start;
 
     /// <summary>Gathers, sorts and folds the rows of <paramref name="view"/>.</summary>
@@ -66,7 +64,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
         Count = 0;
         _rowBytes = view.KeyBytes + schema.MeterBytes;
         _loadedCount = LoadSlabs(cut, view);
-        var prefixes = _prefixes[view.Index] ??= new RowPrefixes(plan);
+        var prefixes = _prefixes[view.Index] ??= new RowPrefixes(plan, serverShardCount);
         Texts = prefixes.Texts;
         if (_loadedCount == 0)
         {
@@ -92,7 +90,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
             GroupDays();
         }
 
-        if (HasGroups)
+        if (_hasDayGroups)
         {
             SortRun(0, _loadedCount, plan, texts); // By the group first, which is in no prefix.
         }
@@ -102,7 +100,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
             SortTies(prefixes, plan, texts);
         }
 
-        Fold(view.KeyBytes, isWhole: prefixes.IsWhole && !HasGroups);
+        Fold(view.KeyBytes, isWhole: prefixes.IsWhole && !_hasDayGroups, groupShift: _hasDayGroups ? 0 : prefixes.BitsBelowShard);
     }
 
     /// <summary>Frees the working memory; another <see cref="Load"/> may bring new.</summary>
@@ -158,7 +156,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
             {
                 var count = Math.Min(RowStore.RowsPerSlab, rest); // Rows lie side by side within a slab only.
                 prefixes.Write(
-                    ((byte**)_slabs.Start)[slab], _rowBytes, count, slab * RowStore.RowsPerSlab, entries, texts.RanksById);
+                    ((byte**)_slabs.Start)[slab], _rowBytes, count, slab * RowStore.RowsPerSlab, entries, texts);
                 entries += count;
             }
         }
@@ -209,7 +207,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
         }
     }
 
-    /// <summary>Sorts some entries by their whole keys.</summary>
+    /// <summary>Sorts some entries by their whole keys; of ties, which have one prefix, the prefix stays.</summary>
     private void SortRun(int from, int count, SortKeyPlan plan, TextRanks texts)
     {
         var keys = (ulong*)_keys.Reserve((long)count * (plan.Stride * sizeof(ulong)));
@@ -219,7 +217,7 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
             var row = RowOf(entries[index].Index);
             var key = keys + ((nint)index * plan.Stride);
             plan.Compose(row, _rowBytes, 1, key, texts.RanksById);
-            key[0] = GroupOf(row, key, plan, texts);
+            key[0] = _hasDayGroups ? GroupOf(row, key, plan, texts) : entries[index].Prefix;
             key[plan.Words] = entries[index].Index;
             entries[index] = new SortEntry(0, (uint)index);
         }
@@ -232,20 +230,21 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
         }
     }
 
-    /// <summary>The group of a row: 0 where there is one only.</summary>
+    /// <summary>The group of a row, by its day and its shard.</summary>
     private ulong GroupOf(byte* row, ulong* key, SortKeyPlan plan, TextRanks texts)
     {
-        var group = _hasDayGroups ? _groupsByDay![Day(row)] : 0UL;
+        ulong group = _groupsByDay![Day(row)];
         return serverShardCount > 1
             ? group | ((ulong)JumpHash.BucketOf(plan.SeriesHash(key, texts), serverShardCount) << ShardShift)
             : group;
     }
 
     /// <summary>Lists the rows, those of equal keys as one. Keys that are not whole in the prefixes are compared.</summary>
-    private void Fold(int keyBytes, bool isWhole)
+    private void Fold(int keyBytes, bool isWhole, int groupShift)
     {
         var rows = (byte**)_rows.Reserve((long)_loadedCount * sizeof(byte*));
         var entries = Entries;
+        var hasGroups = _hasDayGroups || serverShardCount > 1;
         var kept = 0;
         for (var index = 0; index < _loadedCount; index++)
         {
@@ -256,22 +255,22 @@ internal sealed unsafe class SortedRows(StreamSchema schema, int blockDaysMax, i
                 continue;
             }
 
-            if (HasGroups && index > 0 && entries[index].Prefix != entries[index - 1].Prefix) // Which is the group then.
+            if (hasGroups && index > 0 && entries[index].Prefix >> groupShift != entries[index - 1].Prefix >> groupShift)
             {
-                EndGroup(entries[index - 1].Prefix, kept);
+                EndGroup(entries[index - 1].Prefix >> groupShift, kept);
             }
 
             rows[kept++] = row;
         }
 
-        EndGroup(HasGroups ? entries[_loadedCount - 1].Prefix : 0, kept);
+        EndGroup(hasGroups ? entries[_loadedCount - 1].Prefix >> groupShift : 0, kept);
         Count = kept;
     }
 
     private void EndGroup(ulong group, int end)
     {
         _groupEnds.Add(end);
-        _groupShards.Add((int)(group >> ShardShift));
+        _groupShards.Add((int)(_hasDayGroups ? group >> ShardShift : group));
     }
 
     /// <summary>Texts are interned and padding is 0, so keys that are equal have equal bytes.</summary>

@@ -9,6 +9,30 @@ namespace Weir.Tests.Deploy;
 [Collection(RealPartsCollection.Name)]
 public sealed class ReadinessTests
 {
+    [RealPartFact(RealPart.LocalRdkafka)]
+    public async Task A_weir_without_clickhouse_and_then_without_kafka_is_alive_and_not_ready()
+    {
+        using var bed = await PipelineBed.StartAsync("flows:1");
+        bed.Produce("flows", 1, FlowFeed.Messages("weir", FlowFeed.Make("weir", 3, 100), 10));
+        var config = bed.Configure($"url: http://127.0.0.1:{ClickHouseServer.FreePort()}", [("flows", "weir")], more: "shutdown: { timeout: 1s }");
+        var run = await bed.RunAsync(config);
+        await run.Process.LineAsync("takes no blocks");
+        await NotReadyBecauseAsync(run, "ClickHouse");
+
+        // A restart would mend neither, and each would have the group formed anew.
+        var alone = await bed.RunAsync(config, ("WEIR__KAFKA__BOOTSTRAP", $"127.0.0.1:{ClickHouseServer.FreePort()}"));
+        await alone.Process.LineAsync("Connection refused");
+        await NotReadyBecauseAsync(alone, "no partition");
+    }
+
+    private static async Task NotReadyBecauseAsync(WeirRun run, string reason)
+    {
+        await Eventually.TrueAsync(
+            async () => (await run.PageAsync("readyz")).Contains(reason, StringComparison.OrdinalIgnoreCase),
+            () => $"it is not ready because of {reason}; the log:\n{run.Process.ErrorText}");
+        Assert.Contains("\"status\": \"alive\"", await run.PageAsync("healthz"), StringComparison.Ordinal);
+    }
+
     [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
     public async Task A_weir_that_replays_is_alive_and_not_ready_until_the_range_is_read()
     {

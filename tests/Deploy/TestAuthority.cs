@@ -30,7 +30,8 @@ internal sealed class TestAuthority : IDisposable
     /// <param name="name">Name of the files.</param>
     /// <param name="host">The name or address that it is for.</param>
     /// <param name="validForDays">Days from now on; negative for one that has expired.</param>
-    internal (string Certificate, string Key) Issue(string name, string host, int validForDays = 7)
+    /// <param name="validInDays">Days until it is valid; negative for one that is.</param>
+    internal (string Certificate, string Key) Issue(string name, string host, int validForDays = 7, int validInDays = -20)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -46,7 +47,7 @@ internal sealed class TestAuthority : IDisposable
 
         request.CertificateExtensions.Add(names.Build());
         using var certificate = request.Create(
-            _certificate, DateTimeOffset.UtcNow.AddDays(-20), DateTimeOffset.UtcNow.AddDays(validForDays), BitConverter.GetBytes(++_serial));
+            _certificate, DateTimeOffset.UtcNow.AddDays(validInDays), DateTimeOffset.UtcNow.AddDays(validForDays), BitConverter.GetBytes(++_serial));
         var files = (Path.Combine(_directory, $"{name}.crt"), Path.Combine(_directory, $"{name}.key"));
         File.WriteAllText(files.Item1, certificate.ExportCertificatePem());
         File.WriteAllText(files.Item2, key.ExportPkcs8PrivateKeyPem());

@@ -41,6 +41,7 @@ public sealed class TlsTests : IClassFixture<ClickHouseServer>, IDisposable
 
     [RealPartTheory(RealPart.ClickHouseServer, RealPart.Nginx)]
     [InlineData("expired", "expired on 20", "renew it")]
+    [InlineData("not-yet-valid", "is valid from 20", "this machine's clock says")]
     [InlineData("wrong-host", "the certificate is for other.example and not for 127.0.0.1", "name the server in clickhouse.url")]
     [InlineData("unknown-authority", "is signed by CN=stranger, which clickhouse.tls_ca_file", "put the certificate of its authority into")]
     [InlineData("no-authority-named", "which this machine's authorities do not vouch for", "clickhouse.tls_ca_file")]
@@ -51,6 +52,7 @@ public sealed class TlsTests : IClassFixture<ClickHouseServer>, IDisposable
         var files = what switch
         {
             "expired" => _authority.Issue(what, "127.0.0.1", validForDays: -1),
+            "not-yet-valid" => _authority.Issue(what, "127.0.0.1", validInDays: 2),
             "wrong-host" => _authority.Issue(what, "other.example"),
             "unknown-authority" => stranger.Issue(what, "127.0.0.1"),
             _ => _authority.Issue(what, "127.0.0.1"),
@@ -90,6 +92,22 @@ public sealed class TlsTests : IClassFixture<ClickHouseServer>, IDisposable
 
         // The connection that was refused is closed by nginx; the next one shows what the files hold now.
         await Eventually.TrueAsync(() => CanConnectAsync(sink), "the renewed certificate lets in");
+    }
+
+    [RealPartFact(RealPart.ClickHouseServer, RealPart.Nginx)]
+    public async Task An_authority_that_is_exchanged_in_its_file_is_trusted_with_the_next_connection()
+    {
+        using var next = new TestAuthority(_directory, "next-authority");
+        await using var front = await TlsFront.StartAsync(_server.Url, next.Issue("renewed", "127.0.0.1"));
+        var file = Path.Combine(_directory, "ca.crt");
+        File.Copy(_authority.CaFile, file);
+        await using var sink = new ClickHouseHttpSink(_server.NewOptions() with { Url = front.Url, TlsCaFile = file }, TimeProvider.System);
+        var error = await Assert.ThrowsAsync<ClickHouseException>(() => sink.ConnectAsync(default));
+        Assert.Equal(ReplyCause.Certificate, error.Reply.Cause);
+
+        File.Copy(next.CaFile, file, overwrite: true);
+
+        Assert.Equal("18.16.1", (await sink.ConnectAsync(default)).Version);
     }
 
     [RealPartFact(RealPart.ClickHouseServer)]

@@ -1,6 +1,8 @@
-using System.Globalization;
+using System.Text.Json;
 using Weir.Core.Hashing;
+using Weir.Core.Model;
 using Weir.Ingest;
+using Weir.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -8,7 +10,7 @@ namespace Weir.Tests.Drill;
 
 /// <summary>
 /// What no machine here can run is computed: 1,000 workers and 10,000 partitions, with the functions that the program routes and cuts by.
-/// The figures are printed, and stand in docs/scaling.md.
+/// The figures are those of docs/scaling.md, to the digit.
 /// </summary>
 public class ScalingLawsTests(ITestOutputHelper output)
 {
@@ -17,8 +19,10 @@ public class ScalingLawsTests(ITestOutputHelper output)
     private const int Workers = 1_000;
     private const double ZipfExponent = 1.1;
 
-    /// <summary>Bytes of a row of the finest view as it is sent: the line flush.bytes.lz4 of bench/baseline/weir-bench.json.</summary>
-    private const double RowBytes = 19.88;
+    private static readonly string _page = File.ReadAllText(RepositoryPaths.Of("docs", "scaling.md"));
+
+    /// <summary>Bytes of a row of the finest view as it is sent.</summary>
+    private static readonly double _rowBytes = SentBytes();
 
     [Fact]
     public void A_keyed_topic_is_as_even_as_its_keys_and_its_hottest_key_is_the_limit()
@@ -39,12 +43,10 @@ public class ScalingLawsTests(ITestOutputHelper output)
             workers[partition % Workers] += partitions[partition];
         }
 
-        Print("share of the hottest key", weights[0]);
-        Print("hottest partition / mean", partitions.Max() * Partitions);
-        Print("hottest worker / mean", workers.Max() * Workers);
-        Print("keys of a partition, most / mean", keyCounts.Max() / ((double)Keys / Partitions));
-        Print("workers above twice the mean", workers.Count(load => load > 2.0 / Workers));
-        Print("workers that the hottest key alone allows", 1 / weights[0]);
+        AssertSaid($"has {keyCounts.Max() / ((double)Keys / Partitions):0.0} times the mean number of keys");
+        AssertSaid($"the hottest key has {100 * weights[0]:0.0} % of all records: its partition has {partitions.Max() * Partitions:N0} times the mean");
+        AssertSaid($"the busiest of 1,000 workers {workers.Max() * Workers:0} times, {workers.Count(load => load > 2.0 / Workers)} more than twice");
+        AssertSaid($"1 / {weights[0]:0.000} = {1 / weights[0]:0} times");
 
         // The hash adds little to what the keys bring: the hottest partition is the hottest key and an ordinary share.
         Assert.InRange(partitions.Max(), weights[0], weights[0] + (20.0 / Partitions));
@@ -63,12 +65,10 @@ public class ScalingLawsTests(ITestOutputHelper output)
         var keyed = weights.Sum(weight => 1 - Math.Exp(-flows * weight));
         var unkeyed = Partitions * weights.Sum(weight => 1 - Math.Exp(-flows / Partitions * weight));
 
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{flowsPerSecond} flows/s, flush {intervalSeconds} s: rows a flush keyed {keyed:0}, unkeyed {unkeyed:0}, ratio {unkeyed / keyed:0.0}; "
-            + $"flows for each row keyed {flows / keyed:0.0}, unkeyed {flows / unkeyed:0.00}; "
-            + $"MB/s to ClickHouse keyed {keyed * RowBytes / intervalSeconds / 1e6:0.0}, unkeyed {unkeyed * RowBytes / intervalSeconds / 1e6:0.0}"));
-
+        var seconds = (double)intervalSeconds;
+        AssertSaid(
+            $"| {flowsPerSecond:N0} | {intervalSeconds} s | {keyed:N0} | {unkeyed:N0} | {unkeyed / keyed:0.0} | {flows / keyed:0.0} | {flows / unkeyed:0.00} "
+            + $"| {keyed * _rowBytes / seconds / 1e6:0.0} | {unkeyed * _rowBytes / seconds / 1e6:0.0} |\n");
         Assert.InRange(keyed, 1, Keys);
         Assert.InRange(unkeyed, keyed, flows);
     }
@@ -97,15 +97,53 @@ public class ScalingLawsTests(ITestOutputHelper output)
         }
 
         var mean = inserts.Average();
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"flush {intervalSeconds} s: inserts a second mean {mean:0}, most {inserts.Max()}, least {inserts.Min()}"));
-
+        AssertSaid($"| {intervalSeconds} s | {mean:N0} | {inserts.Max():N0} | {inserts.Min():N0} |\n");
         Assert.InRange(mean, 0.98 * Workers * 41 / intervalSeconds, 1.02 * Workers * 41 / intervalSeconds);
 
         // Phases are random, so the peak is that of chance (four standard deviations of a Poisson number of workers), not a stampede.
         var workersASecond = (double)Workers / intervalSeconds;
         Assert.True(inserts.Max() <= 41 * (workersASecond + (5 * Math.Sqrt(workersASecond)) + 1));
     }
+
+    /// <summary>The examples of 'Sizing', by the formulas above them.</summary>
+    [Theory]
+    [InlineData(100_000, 50_000, 10, 12)]
+    [InlineData(1_000_000, 500_000, 10, 24)]
+    [InlineData(10_000_000, 1_000_000, 60, 120)]
+    [InlineData(100_000_000, 10_000_000, 60, 1_200)]
+    public void The_sizing_table_follows_its_formulas(int flowsPerSecond, int series, int intervalSeconds, int partitions)
+    {
+        const int WorkerFlowsPerSecond = 500_000;
+        var views = StandardSchema.Views.Count;
+        var workers = Math.Max(2, (int)Math.Ceiling(1.5 * flowsPerSecond / WorkerFlowsPerSecond)); // Two, so that one may be away.
+        Assert.True(partitions >= 4 * workers, "Partitions for the most workers that there may ever be.");
+        var rows = Math.Min(flowsPerSecond, series / (double)intervalSeconds);
+        var inserts = ((partitions * views) + workers) / (double)intervalSeconds;
+        AssertSaid(
+            $"| {flowsPerSecond:N0} | {series:N0} | {intervalSeconds} s | {partitions:N0} | {workers} | {rows:N0} | {inserts:0.0} |\n");
+    }
+
+    [Fact]
+    public void The_row_of_the_memory_formula_is_the_row_of_the_finest_view()
+    {
+        var schema = StreamSchema.Compile(StandardSchema.Views);
+        AssertSaid($"{schema.Views[0].KeyBytes + schema.MeterBytes} for `{schema.Views[0].Definition.Name}`");
+    }
+
+    private static double SentBytes()
+    {
+        using var baseline = JsonDocument.Parse(File.ReadAllText(RepositoryPaths.Of("bench", "baseline", "weir-bench.json")));
+        return LineOf(baseline.RootElement)!.Value.GetProperty("ours").GetDouble();
+    }
+
+    /// <summary>The line flush.bytes.lz4, wherever it stands.</summary>
+    private static JsonElement? LineOf(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object when element.TryGetProperty("id", out var id) && id.ValueEquals("flush.bytes.lz4") => element,
+        JsonValueKind.Object => element.EnumerateObject().Select(property => LineOf(property.Value)).FirstOrDefault(found => found is not null),
+        JsonValueKind.Array => element.EnumerateArray().Select(LineOf).FirstOrDefault(found => found is not null),
+        _ => null,
+    };
 
     private static double[] Zipf()
     {
@@ -114,5 +152,10 @@ public class ScalingLawsTests(ITestOutputHelper output)
         return [.. weights.Select(weight => weight / sum)];
     }
 
-    private void Print(string what, double value) => output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {value:0.###}"));
+    /// <summary>Prints a figure, and fails unless the page has it.</summary>
+    private void AssertSaid(string figure)
+    {
+        output.WriteLine(figure.TrimEnd());
+        Assert.Contains(figure, _page.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
 }

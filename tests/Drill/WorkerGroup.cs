@@ -8,7 +8,10 @@ namespace Weir.Tests.Drill;
 /// <remarks>The test's thread changes it; any thread may read <see cref="Members"/>.</remarks>
 internal sealed class WorkerGroup(PipelineBed bed, string config, int partitionCount, params (string Name, string Value)[] environment)
 {
-    private readonly List<WeirRun> _members = [];
+    private readonly List<(WeirRun Run, int Place)> _members = [];
+
+    /// <summary>True when each has the name of its place as group.instance.id, as a pod of a StatefulSet has; who replaces it takes its place.</summary>
+    internal bool IsStatic { get; init; }
 
     /// <summary>Those that run now, the longest first.</summary>
     internal List<WeirRun> Members
@@ -17,7 +20,7 @@ internal sealed class WorkerGroup(PipelineBed bed, string config, int partitionC
         {
             lock (_members)
             {
-                return [.. _members];
+                return [.. _members.Select(member => member.Run)];
             }
         }
     }
@@ -30,10 +33,12 @@ internal sealed class WorkerGroup(PipelineBed bed, string config, int partitionC
     {
         while (Members.Count < count)
         {
-            var joining = await bed.RunAsync(config, environment);
+            var place = Enumerable.Range(0, count).First(free => _members.TrueForAll(member => member.Place != free));
+            var joining = await bed.RunAsync(
+                config, IsStatic ? [.. environment, ("WEIR__KAFKA__OPTIONS__GROUP_INSTANCE_ID", $"weir-{place}")] : environment);
             lock (_members)
             {
-                _members.Add(joining);
+                _members.Add((joining, place));
             }
         }
 
@@ -54,12 +59,18 @@ internal sealed class WorkerGroup(PipelineBed bed, string config, int partitionC
     /// <summary>Replaces all, one after another: each is drained, and its successor has its share before the next one goes.</summary>
     internal async Task RollAsync()
     {
-        var count = Members.Count;
         foreach (var leaving in Members)
         {
-            await StopAsync(leaving);
-            await GrowAsync(count);
+            await ReplaceAsync(leaving);
         }
+    }
+
+    /// <summary>Drains one, and starts its successor, who is the last of <see cref="Members"/>.</summary>
+    internal async Task ReplaceAsync(WeirRun leaving)
+    {
+        var count = Members.Count;
+        await StopAsync(leaving);
+        await GrowAsync(count);
     }
 
     /// <summary>Kills one with -9, and waits until the others have its partitions.</summary>
@@ -83,7 +94,7 @@ internal sealed class WorkerGroup(PipelineBed bed, string config, int partitionC
     {
         lock (_members)
         {
-            _members.Remove(leaving);
+            _members.RemoveAll(member => member.Run == leaving);
         }
     }
 

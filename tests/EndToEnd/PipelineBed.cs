@@ -15,11 +15,10 @@ internal sealed class PipelineBed : IDisposable
     private readonly ProgramProcess _broker;
     private int _configCount;
 
-    private PipelineBed(string[] topics)
+    private PipelineBed(string[] brokerArguments)
     {
         PortFile = Path.Combine(_directory.FullName, "port");
-        _broker = ProgramProcess.Start(
-            _directory.FullName, null, ["broker", "--port-file", PortFile, .. topics.SelectMany(topic => new[] { "--topic", topic })]);
+        _broker = ProgramProcess.Start(_directory.FullName, null, ["broker", "--port-file", PortFile, .. brokerArguments]);
     }
 
     /// <summary>The broker.</summary>
@@ -35,23 +34,13 @@ internal sealed class PipelineBed : IDisposable
 
     /// <summary>Starts <c>weir broker</c>.</summary>
     /// <param name="topics">Such as flows:3.</param>
-    public static async Task<PipelineBed> StartAsync(params string[] topics)
-    {
-        var bed = new PipelineBed(topics);
-        try
-        {
-            await Eventually.TrueAsync(
-                () => Task.FromResult(File.Exists(bed.PortFile) || bed._broker.HasExited),
-                () => $"the broker is ready; it said {bed._broker.ErrorText}");
-            bed.Kafka = KafkaBroker.At((await File.ReadAllTextAsync(bed.PortFile)).Trim());
-            return bed;
-        }
-        catch
-        {
-            bed.Dispose();
-            throw;
-        }
-    }
+    public static Task<PipelineBed> StartAsync(params string[] topics) => StartBrokerAsync([.. topics.SelectMany(Topic)]);
+
+    /// <summary>Starts <c>weir broker</c>, whose members with <c>group.protocol: consumer</c> may be silent for a time.</summary>
+    /// <param name="topic">Such as flows:3.</param>
+    /// <param name="session">How long.</param>
+    public static Task<PipelineBed> StartAsync(string topic, TimeSpan session) =>
+        StartBrokerAsync([.. Topic(topic), "--session-timeout", $"{(int)session.TotalSeconds}s"]);
 
     /// <summary>Produces messages, spread over the partitions of the topic in turn.</summary>
     public void Produce(string topic, int partitionCount, IEnumerable<byte[]> messages)
@@ -122,4 +111,24 @@ internal sealed class PipelineBed : IDisposable
 
     /// <summary>Fails unless the run stops by itself with code 0.</summary>
     public static async Task AssertStopsAsync(WeirRun run) => Assert.True(await run.StopAsync() == 0, run.Process.ErrorText);
+
+    private static string[] Topic(string topic) => ["--topic", topic];
+
+    private static async Task<PipelineBed> StartBrokerAsync(string[] brokerArguments)
+    {
+        var bed = new PipelineBed(brokerArguments);
+        try
+        {
+            await Eventually.TrueAsync(
+                () => Task.FromResult(File.Exists(bed.PortFile) || bed._broker.HasExited),
+                () => $"the broker is ready; it said {bed._broker.ErrorText}");
+            bed.Kafka = KafkaBroker.At((await File.ReadAllTextAsync(bed.PortFile)).Trim());
+            return bed;
+        }
+        catch
+        {
+            bed.Dispose();
+            throw;
+        }
+    }
 }

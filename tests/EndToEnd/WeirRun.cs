@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Http.Headers;
 using System.Text.Json;
 using Weir.Tests.Support;
 using Xunit;
@@ -26,9 +27,13 @@ internal sealed class WeirRun : IDisposable
     public Uri AdminUrl => _client.BaseAddress!;
 
     /// <summary>Starts it and waits until its admin endpoint is open.</summary>
-    public static async Task<WeirRun> StartAsync(string directory, string configFile, IReadOnlyDictionary<string, string>? environment)
+    public static Task<WeirRun> StartAsync(string directory, string configFile, IReadOnlyDictionary<string, string>? environment) =>
+        OfAsync(directory, configFile, ProgramProcess.Start(directory, environment, "run", "-c", configFile));
+
+    /// <summary>A <c>weir run</c> that was started in another way; waits until its admin endpoint is open.</summary>
+    public static async Task<WeirRun> OfAsync(string directory, string configFile, ProgramProcess process)
     {
-        var run = new WeirRun(directory, configFile, ProgramProcess.Start(directory, environment, "run", "-c", configFile));
+        var run = new WeirRun(directory, configFile, process);
         try
         {
             const string Before = "admin at ";
@@ -42,6 +47,9 @@ internal sealed class WeirRun : IDisposable
             throw;
         }
     }
+
+    /// <summary>Brings the token of its admin endpoint with each question from now on.</summary>
+    public void Authorize(string token) => _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
 
     /// <summary>Every series of <c>/metrics</c>, with its labels as they are printed.</summary>
     public async Task<IReadOnlyDictionary<string, double>> MetricsAsync() => (await _client.GetStringAsync("metrics")).Split('\n')

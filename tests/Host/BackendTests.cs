@@ -19,7 +19,7 @@ public sealed class BackendTests : IDisposable
     [RealPartFact(RealPart.LocalRdkafka, RealPart.EmbeddedClickHouse)]
     public async Task Check_finds_topics_and_the_tables_that_apply_has_made()
     {
-        using var broker = new WeirBackend().StartBroker([new BrokerTopic("flows", 3)]);
+        using var broker = new WeirBackend().StartBroker([new BrokerTopic("flows", 3)], TimeSpan.FromSeconds(3));
         var store = Path.Combine(_directory.FullName, "store");
         Directory.CreateDirectory(store);
         var config = Config($"kafka: {{ bootstrap: {broker.Bootstrap} }}\nclickhouse: {{ embedded: {store} }}");
@@ -68,7 +68,7 @@ public sealed class BackendTests : IDisposable
     [RealPartFact(RealPart.LocalRdkafka)]
     public async Task Check_names_a_topic_that_the_broker_has_not()
     {
-        using var broker = new WeirBackend().StartBroker([new BrokerTopic("flows", 1)]);
+        using var broker = new WeirBackend().StartBroker([new BrokerTopic("flows", 1)], TimeSpan.FromSeconds(3));
         var absent = Path.Combine(_directory.FullName, "absent");
 
         Assert.Equal(2, await RunAsync(

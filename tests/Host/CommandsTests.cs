@@ -77,6 +77,7 @@ public sealed class CommandsTests : IDisposable
     [InlineData("broker")]
     [InlineData("broker", "--topic", "flows")]
     [InlineData("broker", "--topic", "flows:0")]
+    [InlineData("broker", "--topic", "flows:1", "--session-timeout", "45")]
     [InlineData("query", "SELECT 1", "--format", "a b")]
     public async Task A_wrong_command_line_is_told_and_ends_with_2(params string[] args)
     {
@@ -289,9 +290,9 @@ public sealed class CommandsTests : IDisposable
         var file = Path.Combine(_directory.FullName, "port");
         _backend.BrokerStarted = () => _shutdown!.Receive(PosixSignal.SIGTERM);
 
-        Assert.Equal(0, await RunAsync("broker", "--port-file", file, "--topic", "flows:4", "--topic", "a.b:1"));
+        Assert.Equal(0, await RunAsync("broker", "--port-file", file, "--topic", "flows:4", "--topic", "a.b:1", "--session-timeout", "45s"));
 
-        Assert.Equal(["broker flows/4 a.b/1", "stop"], _backend.Calls);
+        Assert.Equal(["broker flows/4 a.b/1, session 45s", "stop"], _backend.Calls);
         Assert.Equal("127.0.0.1:4711\n", _output.ToString());
         Assert.Contains("In memory, for trying out and tests only", _error.ToString(), StringComparison.Ordinal);
         Assert.False(File.Exists(file));

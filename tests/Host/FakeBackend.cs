@@ -38,9 +38,9 @@ internal sealed class FakeBackend : IWeirBackend, IStoreAccess, IRunningBroker
         return Task.FromResult(ExitCodes.Failed);
     }
 
-    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics)
+    public IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics, TimeSpan sessionTimeout)
     {
-        Calls.Add($"broker {string.Join(' ', topics.Select(topic => $"{topic.Name}/{topic.PartitionCount}"))}");
+        Calls.Add($"broker {string.Join(' ', topics.Select(topic => $"{topic.Name}/{topic.PartitionCount}"))}, session {sessionTimeout.TotalSeconds:0}s");
         BrokerStarted?.Invoke();
         return this;
     }

@@ -18,7 +18,7 @@ internal sealed class ProgramProcess : IDisposable
 
     private ProgramProcess(ProcessStartInfo start)
     {
-        _name = $"weir {start.ArgumentList[0]}";
+        _name = $"{Path.GetFileName(start.FileName)} {start.ArgumentList[0]}";
         _process = Process.Start(start)!;
         _outputRead = _process.StandardOutput.BaseStream.CopyToAsync(_output);
         _errorRead = ReadErrorAsync();
@@ -59,9 +59,18 @@ internal sealed class ProgramProcess : IDisposable
     /// <param name="directory">Its working directory.</param>
     /// <param name="environment">Variables beside those of this process.</param>
     /// <param name="arguments">Its arguments.</param>
-    public static ProgramProcess Start(string directory, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
+    public static ProgramProcess Start(string directory, IReadOnlyDictionary<string, string>? environment, params string[] arguments) =>
+        StartOther(Path.Combine(AppContext.BaseDirectory, "weir"), directory, environment, arguments);
+
+    /// <summary>Starts a program from elsewhere.</summary>
+    /// <param name="program">Its file, or its name.</param>
+    /// <param name="directory">Its working directory.</param>
+    /// <param name="environment">Variables beside those of this process.</param>
+    /// <param name="arguments">Its arguments.</param>
+    public static ProgramProcess StartOther(
+        string program, string directory, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "weir"), arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = directory,
             RedirectStandardOutput = true,

@@ -8,6 +8,8 @@ namespace Weir.Host.Commands;
 internal static class BrokerCommand
 {
     private const int PartitionsMax = 1_024;
+    private static readonly TimeSpan _sessionDefault = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _sessionMax = TimeSpan.FromHours(1);
 
     /// <summary>The command.</summary>
     public static Command Create(CommandContext context, IWeirBackend backend)
@@ -30,6 +32,20 @@ internal static class BrokerCommand
                 result.AddError($"--topic is {token.Value}; allowed: NAME:PARTITIONS with 1 to {PartitionsMax} partitions, such as flows:4");
             }
         });
+        var session = new Option<string>("--session-timeout")
+        {
+            Description = "How long a member with group.protocol=consumer may be silent before its partitions go to others, or a static one "
+                + $"may be away; up to {Durations.Format(_sessionMax)}. Members of the classic protocol say so themselves.",
+            HelpName = "DURATION",
+            DefaultValueFactory = _ => Durations.Format(_sessionDefault),
+        };
+        session.Validators.Add(result =>
+        {
+            if (!TryReadSession(result.GetValueOrDefault<string>(), out _))
+            {
+                result.AddError($"--session-timeout is {result.GetValueOrDefault<string>()}; allowed: 1s to {Durations.Format(_sessionMax)}, such as 45s");
+            }
+        });
         var command = new Command(
             "broker",
             "Run a Kafka broker in memory, for trying out and for tests only: nothing is written to disk, about 5 MiB are kept for "
@@ -37,11 +53,13 @@ internal static class BrokerCommand
         {
             portFile,
             topics,
+            session,
         };
         command.SetAction(async (result, cancel) =>
         {
             using var shutdown = context.OpenShutdownSignal();
-            using var broker = backend.StartBroker([.. result.GetValue(topics)!.Select(text => ReadTopic(text)!)]);
+            _ = TryReadSession(result.GetRequiredValue(session), out var sessionTimeout);
+            using var broker = backend.StartBroker([.. result.GetValue(topics)!.Select(text => ReadTopic(text)!)], sessionTimeout);
             context.Error.WriteLine(
                 $"weir broker: {broker.Bootstrap} is ready. In memory, for trying out and tests only: old messages go, "
                 + "all are gone at the end.");
@@ -63,6 +81,9 @@ internal static class BrokerCommand
         });
         return command;
     }
+
+    private static bool TryReadSession(string? text, out TimeSpan timeout) =>
+        Durations.TryParse(text ?? "", out timeout) && timeout >= TimeSpan.FromSeconds(1) && timeout <= _sessionMax;
 
     private static BrokerTopic? ReadTopic(string text)
     {

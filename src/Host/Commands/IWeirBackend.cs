@@ -14,8 +14,10 @@ internal interface IWeirBackend
     Task<int> DemoAsync(DemoSettings settings, CommandContext context, ShutdownSignal shutdown);
 
     /// <summary>Starts a broker in memory.</summary>
+    /// <param name="topics">Its topics.</param>
+    /// <param name="sessionTimeout">How long a member with <c>group.protocol=consumer</c> may be silent.</param>
     /// <exception cref="CommandException">It did not start.</exception>
-    IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics);
+    IRunningBroker StartBroker(IReadOnlyList<BrokerTopic> topics, TimeSpan sessionTimeout);
 
     /// <summary>Asks the broker for the topics, and tells what it found.</summary>
     Task<ProbeReport> ProbeKafkaAsync(WeirOptions options, TimeSpan timeout, CancellationToken cancel);
