@@ -1,8 +1,10 @@
 namespace Weir.Loadgen.Capture;
 
 /// <summary>A part of a capture.</summary>
-public sealed record CaptureCut
+public sealed class CaptureCut
 {
+    private int _segmentsDone;
+
     /// <summary>Messages of this time and later, ms.</summary>
     public long FromMs { get; init; } = long.MinValue;
 
@@ -15,14 +17,24 @@ public sealed record CaptureCut
     /// <summary>Messages of each partition at most.</summary>
     public long MessagesOfPartitionMax { get; init; } = long.MaxValue;
 
+    /// <summary>Segments looked at so far; any thread may read it.</summary>
+    public int SegmentsDone => Volatile.Read(ref _segmentsDone);
+
     /// <summary>Copies the part. A segment that lies in it whole is copied as it is, without decompressing it.</summary>
-    public void Copy(CaptureReader reader, CaptureWriter writer)
+    /// <returns>False when it was cancelled: what was copied until then is in the new capture.</returns>
+    public bool Copy(CaptureReader reader, CaptureWriter writer, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(reader);
         ArgumentNullException.ThrowIfNull(writer);
         var counts = new Dictionary<(int, int), long>();
         foreach (var segment in reader.Segments)
         {
+            if (cancellation.IsCancellationRequested)
+            {
+                return false;
+            }
+
+            Volatile.Write(ref _segmentsDone, _segmentsDone + 1);
             var key = (segment.Topic, segment.Partition);
             var count = counts.GetValueOrDefault(key);
             if (segment.MaxTimestampMs < FromMs || segment.MinTimestampMs >= ToMs || count >= MessagesOfPartitionMax
@@ -56,5 +68,7 @@ public sealed record CaptureCut
                 }
             }
         }
+
+        return true;
     }
 }

@@ -37,6 +37,7 @@ public sealed record CodecsOutput(
             report.Heading(group.Key == 0 ? "The codec alone, on the log's own batches"
                 : CommandOptions.Text($"The codec alone, batches of {group.Key:N0} bytes"));
             report.Table(TableOf([.. group]));
+            AddBars(report, [.. group]);
         }
 
         if (Real.Count > 0)
@@ -45,6 +46,7 @@ public sealed record CodecsOutput(
                 $"Through a producer, a broker and a consumer, batches of up to {Real[0].BatchBytes:N0} bytes"));
             report.Text("CPU times are those of the whole client process; the line of none is the price of the client itself. Compressed bytes are what went over the network.");
             report.Table(TableOf(Real));
+            AddBars(report, Real);
         }
 
         report.Heading("Recommendation");
@@ -54,6 +56,15 @@ public sealed record CodecsOutput(
             ? "A broker takes a compressed batch as it is only when the relative offsets of its records are 0, 1, 2, … Clients that write others (sarama did before its pull requests 1002 and 1015 of 2017) make the broker decompress, renumber and compress each batch anew: look at the broker's CPU time after you have changed the codec."
             : "WARNING: there are batches whose relative offsets do not count from zero by one. A topic that is compacted has such batches; any other was written by a client that makes the broker compress each batch anew. Renew that client before you compress.");
         return report;
+    }
+
+    private static void AddBars(Report report, IReadOnlyList<CodecResult> results)
+    {
+        report.Bars("Bytes a message", [.. results.Select(result => (result.Codec.ToString(),
+            (double)result.CompressedBytes / Math.Max(result.MessageCount, 1),
+            CommandOptions.Text($"{(double)result.CompressedBytes / Math.Max(result.MessageCount, 1):0.0}")))]);
+        report.Bars("Producer CPU, s for a million messages", [.. results.Select(result => (
+            result.Codec.ToString(), result.CompressPerMillion, CommandOptions.Text($"{result.CompressPerMillion:0.000}")))]);
     }
 
     private List<IReadOnlyList<string>> TableOf(IReadOnlyList<CodecResult> results)

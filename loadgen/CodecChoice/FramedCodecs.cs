@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using Weir.Codecs.Compression;
 
 namespace Weir.Loadgen.CodecChoice;
@@ -7,8 +8,17 @@ namespace Weir.Loadgen.CodecChoice;
 internal static class FramedCodecs
 {
     private const int XerialHeadBytes = 16;
+    private const int XerialBlockBytes = 32 * 1024; // As Java's clients cut it.
+    private const int Lz4BlockBytes = 64 * 1024; // As librdkafka cuts it.
+    private const uint Lz4StoredBlock = 0x8000_0000;
     private const uint Lz4Magic = 0x184d2204;
     private const int Lz4BlockBytesMax = 4 * 1024 * 1024;
+    private const int GzipLevel = 6; // zlib's own.
+
+    // The frame's flags say: version 1, blocks that do not lean on each other, of 64 KiB at most; the third byte is their checksum.
+    private static ReadOnlySpan<byte> Lz4Flags => [0x60, 0x40, 0x82];
+
+    private static ReadOnlySpan<byte> XerialVersions => [0, 0, 0, 1, 0, 0, 0, 1];
 
     private static ReadOnlySpan<byte> XerialMagic => [0x82, (byte)'S', (byte)'N', (byte)'A', (byte)'P', (byte)'P', (byte)'Y', 0];
 
@@ -66,7 +76,7 @@ internal static class FramedCodecs
             }
 
             var data = rest.Slice(4, length);
-            if ((word & 0x8000_0000) != 0)
+            if ((word & Lz4StoredBlock) != 0)
             {
                 raw.Write(data);
             }
@@ -83,6 +93,85 @@ internal static class FramedCodecs
         }
 
         throw new InvalidDataException("An lz4 batch does not decompress.");
+    }
+
+    /// <summary>Compresses as Kafka's clients do.</summary>
+    /// <param name="codec">none, gzip, snappy, lz4 or zstd.</param>
+    /// <param name="level">Level of gzip or zstd; null for the usual one. The others have one level.</param>
+    /// <param name="raw">The records of a batch.</param>
+    /// <exception cref="ArgumentException">The codec is not known.</exception>
+    public static byte[] Compress(string codec, int? level, ReadOnlySpan<byte> raw)
+    {
+        var to = new MemoryStream();
+        switch (codec)
+        {
+            case "none":
+                to.Write(raw);
+                break;
+            case "gzip":
+                using (var gzip = new GZipStream(to, new ZLibCompressionOptions { CompressionLevel = level ?? GzipLevel }, leaveOpen: true))
+                {
+                    gzip.Write(raw);
+                }
+
+                break;
+            case "snappy":
+                CompressSnappy(raw, to);
+                break;
+            case "lz4":
+                CompressLz4(raw, to);
+                break;
+            case "zstd":
+                using (var zstd = new ZstdCompressor(level ?? ZstdCompressor.LevelDefault))
+                {
+                    var buffer = new byte[zstd.BoundBytes(raw.Length)];
+                    to.Write(buffer, 0, zstd.Compress(raw, buffer));
+                }
+
+                break;
+            default:
+                throw new ArgumentException($"--codec is '{codec}'; allowed: none, gzip, snappy, lz4, zstd");
+        }
+
+        return to.ToArray();
+    }
+
+    private static void CompressSnappy(ReadOnlySpan<byte> raw, MemoryStream to)
+    {
+        using var snappy = new SnappyCompressor();
+        var buffer = new byte[snappy.BoundBytes(XerialBlockBytes)];
+        Span<byte> head = stackalloc byte[sizeof(int)];
+        to.Write(XerialMagic);
+        to.Write(XerialVersions);
+        for (; !raw.IsEmpty; raw = raw[Math.Min(raw.Length, XerialBlockBytes)..])
+        {
+            var length = snappy.Compress(raw[..Math.Min(raw.Length, XerialBlockBytes)], buffer);
+            BinaryPrimitives.WriteInt32BigEndian(head, length);
+            to.Write(head);
+            to.Write(buffer, 0, length);
+        }
+    }
+
+    private static void CompressLz4(ReadOnlySpan<byte> raw, MemoryStream to)
+    {
+        using var lz4 = new Lz4Compressor();
+        var buffer = new byte[lz4.BoundBytes(Lz4BlockBytes)];
+        Span<byte> head = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(head, Lz4Magic);
+        to.Write(head);
+        to.Write(Lz4Flags);
+        for (; !raw.IsEmpty; raw = raw[Math.Min(raw.Length, Lz4BlockBytes)..])
+        {
+            var block = raw[..Math.Min(raw.Length, Lz4BlockBytes)];
+            var length = lz4.Compress(block, buffer);
+            var isStored = length >= block.Length;
+            BinaryPrimitives.WriteUInt32LittleEndian(head, isStored ? Lz4StoredBlock | (uint)block.Length : (uint)length);
+            to.Write(head);
+            to.Write(isStored ? block : buffer.AsSpan(0, length));
+        }
+
+        head.Clear(); // The end of the frame.
+        to.Write(head);
     }
 
     private static byte[] SnappyBlock(SnappyCompressor snappy, ReadOnlySpan<byte> bytes)

@@ -28,33 +28,19 @@ public static class RecordBatches
         var batches = new List<RecordBatch>();
         foreach (var partition in messages.GroupBy(message => (message.Topic, message.Partition)))
         {
-            var records = new ByteText();
-            var one = new ByteText();
-            var count = 0;
-            long firstMs = 0;
+            var open = new RecordBatchBuilder(batchBytes);
             foreach (var message in partition)
             {
-                firstMs = count == 0 ? message.TimestampMs : firstMs;
-                one.Truncate(0);
-                WriteRecord(one, message, count, message.TimestampMs - firstMs);
-                if (count > 0 && records.Length + one.Length > batchBytes)
+                if (!open.TryAdd(message))
                 {
-                    batches.Add(new RecordBatch(records.Written.ToArray(), count, true));
-                    records.Truncate(0);
-                    count = 0;
-                    firstMs = message.TimestampMs;
-                    one.Truncate(0);
-                    WriteRecord(one, message, 0, 0);
+                    batches.Add(open.Finish());
+                    open.TryAdd(message);
                 }
-
-                Zigzag(records, one.Length);
-                records.Put(one.Written);
-                count++;
             }
 
-            if (count > 0)
+            if (open.MessageCount > 0)
             {
-                batches.Add(new RecordBatch(records.Written.ToArray(), count, true));
+                batches.Add(open.Finish());
             }
         }
 

@@ -4,6 +4,7 @@ using System.Text;
 using Weir.Codecs.Flow;
 using Weir.Loadgen.Capture;
 using Weir.Loadgen.Kafka;
+using Weir.Loadgen.Reports;
 
 namespace Weir.Loadgen.Commands;
 
@@ -18,6 +19,7 @@ internal static class CaptureCommand
           weir-loadgen capture --bootstrap kafka:9092 --topic flows --format goflow2 --out flows.weircap --for 10m
           weir-loadgen capture --bootstrap kafka:9092 --topic flows --format goflow2 --out flows.weircap --for 10m --resume
           weir-loadgen capture --bootstrap kafka:9092 --topic flows --format pmacct-json --out f.weircap --until-end --anonymise secret.key
+          weir-loadgen capture --bootstrap kafka:9092 --topic flows --out flows.weircap --from end --for 1h --report capture.html
           weir-loadgen capture info flows.weircap --verify
           weir-loadgen capture cut flows.weircap five-minutes.weircap --from 2026-01-31T12:00:00Z --to 2026-01-31T12:05:00Z
         """;
@@ -42,6 +44,7 @@ internal static class CaptureCommand
         CommandOptions.Of<string>("--anonymise", "file with a secret of at least 16 bytes: the same secret maps the same way");
     private static readonly Option<int> _level = CommandOptions.Of("--level", "zstd level of the segments", 3);
     private static readonly Option<string[]> _properties = CommandOptions.Properties();
+    private static readonly Option<string?> _report = CommandOptions.Report();
     private static readonly Option<bool> _json = CommandOptions.Json();
 
     /// <summary>The command with its options.</summary>
@@ -49,7 +52,8 @@ internal static class CaptureCommand
     {
         var command = new Command("capture", Description)
         {
-            _bootstrap, _topics, _format, _out, _from, _for, _messages, _bytes, _untilEnd, _resume, _anonymise, _level, _properties, _json,
+            _bootstrap, _topics, _format, _out, _from, _for, _messages, _bytes, _untilEnd, _resume, _anonymise, _level, _properties,
+            _report, _json,
         };
         command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => RunAsync(arguments, cancellation)));
         command.Add(CaptureFileCommands.CreateInfo());
@@ -91,6 +95,7 @@ internal static class CaptureCommand
                 rewriting is not null), arguments.GetValue(_level));
             var run = new CaptureRun(consumer, writer, ReadLimits(arguments), rewriting);
             var work = run.RunAsync(cancellation);
+            var samples = new RunSamples(valueCount: 2);
             long shown = 0;
             await CommandOptions.ShowProgressAsync(work, () =>
             {
@@ -99,9 +104,14 @@ internal static class CaptureCommand
                     $"{run.Elapsed.TotalSeconds,6:0.0} s {count - shown,10:N0} messages/s {count,14:N0} messages {run.MessageBytes / 1e6,12:N1} MB  {consumer.Problem}");
                 shown = count;
                 return line;
-            });
+            }, () => samples.Add(run.Elapsed.TotalSeconds, run.MessageCount, run.MessageBytes));
             await work;
             Print(run, writer, consumer, arguments.GetValue(_json));
+            if (arguments.GetValue(_report) is { } report)
+            {
+                ReportOf(arguments, run, samples, consumer.GapOffsetCount, path).Write(report);
+            }
+
             return 0;
         }
         finally
@@ -122,8 +132,37 @@ internal static class CaptureCommand
                 json.WriteNumber("file_messages", writer.MessageCount);
                 json.WriteNumber("gap_offsets", consumer.GapOffsetCount);
             })
-            : CommandOptions.Text(
-                $"{run.MessageCount:N0} messages, {run.MessageBytes:N0} bytes in {run.Elapsed.TotalSeconds:0.0} s; {writer.MessageCount:N0} messages in the file; {consumer.GapOffsetCount:N0} offsets were gone"));
+            : CommandOptions.Text($"{Summary(run)}; {writer.MessageCount:N0} messages in the file; {consumer.GapOffsetCount:N0} offsets were gone"));
+    }
+
+    private static string Summary(CaptureRun run) => CommandOptions.Text(
+        $"{run.MessageCount:N0} messages, {run.MessageBytes:N0} bytes in {run.Elapsed.TotalSeconds:0.0} s");
+
+    private static Report ReportOf(ParseResult arguments, CaptureRun run, RunSamples samples, long gapCount, string path)
+    {
+        using var reader = CaptureReader.Open(path);
+        var raw = reader.Segments.Sum(segment => (long)segment.RawBytes);
+        var compressed = reader.Segments.Sum(segment => (long)segment.CompressedBytes);
+        var report = new Report("Capture");
+        report.Text(Summary(run));
+        report.Heading("While it ran");
+        report.Plot("Messages a second, over seconds", [samples.Rates("captured", 0)]);
+        report.Plot("MB a second (10^6 bytes of keys and values)", [samples.Rates("captured", 1, 1e6)]);
+        report.Heading("The file");
+        report.Table([
+            (string[])["", "all of it"],
+            (string[])["messages", CommandOptions.Text($"{reader.Segments.Sum(segment => (long)segment.MessageCount):N0}")],
+            (string[])["segments", CommandOptions.Text($"{reader.Segments.Count:N0}")],
+            (string[])["bytes", CommandOptions.Text($"{raw:N0}")],
+            (string[])["bytes, compressed", CommandOptions.Text($"{compressed:N0} ({(compressed == 0 ? 0 : (double)raw / compressed):0.00} : 1)")],
+            (string[])["anonymised", reader.Header.IsAnonymised ? "yes" : "no"],
+            (string[])["offsets that were gone, of this run", CommandOptions.Text($"{gapCount:N0}")],
+        ]);
+        report.Heading("Partitions");
+        report.Table(CaptureFileCommands.PartitionTable(reader));
+        report.Heading("Options");
+        report.Table(CommandOptions.Used(arguments));
+        return report;
     }
 
     private static CaptureLimits ReadLimits(ParseResult arguments) => new()

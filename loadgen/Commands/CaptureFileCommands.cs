@@ -17,8 +17,8 @@ internal static class CaptureFileCommands
               weir-loadgen capture info flows.weircap
               weir-loadgen capture info flows.weircap --verify --json
             """) { file, verify, json };
-        command.SetAction(arguments => CommandOptions.GuardAsync(() => Task.FromResult(ShowInfo(
-            arguments.GetValue(file)!, arguments.GetValue(verify), arguments.GetValue(json)))));
+        command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => ShowInfoAsync(
+            arguments.GetValue(file)!, arguments.GetValue(verify), arguments.GetValue(json), cancellation)));
         return command;
     }
 
@@ -40,10 +40,10 @@ internal static class CaptureFileCommands
         {
             source, target, from, to, partitions, messages, json,
         };
-        command.SetAction(arguments => CommandOptions.GuardAsync(() =>
-        {
-            using var reader = CaptureReader.Open(arguments.GetValue(source)!);
-            var cut = new CaptureCut
+        command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => CutAsync(
+            arguments.GetValue(source)!,
+            arguments.GetValue(target)!,
+            new CaptureCut
             {
                 FromMs = arguments.GetValue(from) is { } begin ? CommandOptions.Time("--from", begin).ToUnixTimeMilliseconds()
                     : long.MinValue,
@@ -51,23 +51,35 @@ internal static class CaptureFileCommands
                 Partitions = arguments.GetValue(partitions)?.Split(',').Select(text => int.TryParse(text, out var partition)
                     ? partition : throw new ArgumentException($"--partitions: '{text}' is no partition")).ToHashSet(),
                 MessagesOfPartitionMax = arguments.GetValue(messages) ?? long.MaxValue,
-            };
-            using (var writer = CaptureWriter.Create(arguments.GetValue(target)!, reader.Header))
-            {
-                cut.Copy(reader, writer);
-                Console.Out.WriteLine(arguments.GetValue(json)
-                    ? CommandOptions.ToJson(output =>
-                    {
-                        output.WriteNumber("messages", writer.MessageCount);
-                        output.WriteNumber("damages", reader.Damages.Count);
-                    })
-                    : CommandOptions.Text($"{writer.MessageCount:N0} messages"));
-            }
-
-            return Task.FromResult(ReportDamages(reader));
-        }));
+            },
+            arguments.GetValue(json),
+            cancellation)));
         return command;
     }
+
+    private static async Task<int> CutAsync(string source, string target, CaptureCut cut, bool isJson, CancellationToken cancellation)
+    {
+        using var reader = CaptureReader.Open(source);
+        using (var writer = CaptureWriter.Create(target, reader.Header))
+        {
+            var work = Task.Run(() => cut.Copy(reader, writer, cancellation), CancellationToken.None);
+            await CommandOptions.ShowProgressAsync(work, () => Progress(cut.SegmentsDone, reader));
+            var isWhole = await work;
+            Console.Out.WriteLine(isJson
+                ? CommandOptions.ToJson(output =>
+                {
+                    output.WriteNumber("messages", writer.MessageCount);
+                    output.WriteNumber("damages", reader.Damages.Count);
+                    output.WriteBoolean("stopped", !isWhole);
+                })
+                : CommandOptions.Text($"{writer.MessageCount:N0} messages{(isWhole ? "" : "; stopped before the end")}"));
+        }
+
+        return ReportDamages(reader);
+    }
+
+    private static string Progress(int segmentsDone, CaptureReader reader) =>
+        CommandOptions.Text($"{segmentsDone:N0} of {reader.Segments.Count:N0} segments");
 
     /// <summary>Says on stderr what could not be read.</summary>
     /// <returns>The exit code: 1 when there was something.</returns>
@@ -81,18 +93,51 @@ internal static class CaptureFileCommands
         return reader.Damages.Count == 0 ? 0 : 1;
     }
 
-    private static int ShowInfo(string path, bool isVerified, bool isJson)
+    /// <summary>The partitions of a capture as a table with its head.</summary>
+    public static IReadOnlyList<IReadOnlyList<string>> PartitionTable(CaptureReader reader) =>
+    [
+        (string[])["partition", "messages", "first offset", "last offset", "first time", "last time"],
+        .. PartitionsOf(reader).Select(partition => (string[])
+        [
+            $"{reader.Header.Topics[partition.Key.Topic].Name} [{partition.Key.Partition}]",
+            CommandOptions.Text($"{partition.Sum(segment => (long)segment.MessageCount):N0}"),
+            CommandOptions.Text($"{partition.Min(segment => segment.FirstOffset)}"),
+            CommandOptions.Text($"{partition.Max(segment => segment.LastOffset)}"),
+            At(partition.Min(segment => segment.MinTimestampMs)),
+            At(partition.Max(segment => segment.MaxTimestampMs)),
+        ]),
+    ];
+
+    private static IEnumerable<IGrouping<(int Topic, int Partition), CaptureSegment>> PartitionsOf(CaptureReader reader) =>
+        reader.Segments.GroupBy(segment => (segment.Topic, segment.Partition)).OrderBy(group => group.Key);
+
+    private static async Task<int> ShowInfoAsync(string path, bool isVerified, bool isJson, CancellationToken cancellation)
     {
         using var reader = CaptureReader.Open(path);
+        var checkedCount = 0;
         if (isVerified)
         {
-            foreach (var segment in reader.Segments)
-            {
-                reader.TryRead(segment, out _);
-            }
+            var work = Task.Run(
+                () =>
+                {
+                    foreach (var segment in reader.Segments.TakeWhile(_ => !cancellation.IsCancellationRequested))
+                    {
+                        reader.TryRead(segment, out _);
+                        Volatile.Write(ref checkedCount, checkedCount + 1);
+                    }
+                },
+                CancellationToken.None);
+            await CommandOptions.ShowProgressAsync(work, () => Progress(Volatile.Read(ref checkedCount), reader));
+            await work;
         }
 
-        var partitions = reader.Segments.GroupBy(segment => (segment.Topic, segment.Partition)).OrderBy(group => group.Key).ToList();
+        ShowInfo(reader, isVerified ? checkedCount : null, isJson);
+        return ReportDamages(reader);
+    }
+
+    private static void ShowInfo(CaptureReader reader, int? checkedCount, bool isJson)
+    {
+        var partitions = PartitionsOf(reader).ToList();
         var raw = reader.Segments.Sum(segment => (long)segment.RawBytes);
         var compressed = reader.Segments.Sum(segment => (long)segment.CompressedBytes);
         if (isJson)
@@ -106,6 +151,11 @@ internal static class CaptureFileCommands
                 json.WriteBoolean("anonymised", reader.Header.IsAnonymised);
                 json.WriteBoolean("closed", reader.HasIndex);
                 json.WriteNumber("damages", reader.Damages.Count);
+                if (checkedCount is { } count)
+                {
+                    json.WriteNumber("checked_segments", count);
+                }
+
                 json.WriteStartArray("partitions");
                 foreach (var partition in partitions)
                 {
@@ -122,7 +172,7 @@ internal static class CaptureFileCommands
 
                 json.WriteEndArray();
             }));
-            return ReportDamages(reader);
+            return;
         }
 
         var output = Console.Out;
@@ -136,7 +186,10 @@ internal static class CaptureFileCommands
                 $"  {reader.Header.Topics[partition.Key.Topic].Name} [{partition.Key.Partition}] {partition.Sum(segment => (long)segment.MessageCount),12:N0} messages, offsets {partition.Min(segment => segment.FirstOffset)} to {partition.Max(segment => segment.LastOffset)}, {At(partition.Min(segment => segment.MinTimestampMs))} to {At(partition.Max(segment => segment.MaxTimestampMs))}"));
         }
 
-        return ReportDamages(reader);
+        if (checkedCount is { } count)
+        {
+            output.WriteLine(CommandOptions.Text($"{count:N0} of {reader.Segments.Count:N0} segments checked"));
+        }
     }
 
     private static string At(long milliseconds) =>

@@ -7,7 +7,8 @@ using Weir.Loadgen.Replay;
 namespace Weir.Loadgen.Commands;
 
 /// <summary>Options that both kinds of replay have.</summary>
-internal sealed record SharedReplayOptions(TimeSpan? Duration, long? Times, double? RecordsPerSecond, bool IsRetimed, bool IsJson);
+internal sealed record SharedReplayOptions(
+    TimeSpan? Duration, long? Times, double? RecordsPerSecond, bool IsRetimed, bool IsJson, string? ReportPath);
 
 /// <summary>The part of <c>weir-loadgen replay</c> that replays captures and topics.</summary>
 internal static class CaptureReplayCommand
@@ -107,9 +108,15 @@ internal static class CaptureReplayCommand
             ? 0
             : reader.Segments.Max(segment => segment.MaxTimestampMs) - reader.Segments.Min(segment => segment.MinTimestampMs);
         var work = replayer.RunAsync(passes, stop.Token);
-        await ShowProgressAsync(work, replayer, producer, recordedMs);
+        var output = new ReplayOutput(replayer, producer, reader);
+        await CommandOptions.ShowProgressAsync(work, () => output.Progress(recordedMs), output.Sample);
         await work;
-        Print(replayer, producer, reader, shared.IsJson);
+        Console.Out.WriteLine(shared.IsJson ? output.ToJson() : output.ToText());
+        if (shared.ReportPath is { } path)
+        {
+            output.ToReport(arguments).Write(path);
+        }
+
         var isDamaged = reader is not null && CaptureFileCommands.ReportDamages(reader) != 0;
         return producer.Delivered.FailedMessageCount == 0 && !isDamaged ? 0 : 1;
     }
@@ -150,52 +157,4 @@ internal static class CaptureReplayCommand
     private static double ReadSpeed(string text) => ReplayControl.TryReadSpeed(text, out var speed)
         ? speed
         : throw new ArgumentException($"--speed is '{text}'; allowed: a number above 0, or max");
-
-    private static async Task ShowProgressAsync(Task work, CaptureReplayer replayer, TopicProducer producer, long recordedMs)
-    {
-        long shown = 0;
-        await CommandOptions.ShowProgressAsync(work, () =>
-        {
-            var delivered = producer.Delivered;
-            var left = double.IsPositiveInfinity(replayer.Clock.Speed) || recordedMs == 0
-                ? string.Empty
-                : CommandOptions.Text(
-                    $"  {Math.Max(0, recordedMs - replayer.RecordedElapsed.TotalMilliseconds) / 1_000 / replayer.Clock.Speed:0} s left of this pass");
-            var line = CommandOptions.Text(
-                $"{replayer.Elapsed.TotalSeconds,6:0.0} s {delivered.MessageCount - shown,10:N0} messages/s {delivered.MessageCount,12:N0} messages {delivered.MessageBytes / 1e6,10:N1} MB  {(replayer.Clock.IsPaused ? "paused" : $"speed {SpeedText(replayer.Clock.Speed)}")}  behind {replayer.BehindSeconds * 1_000:0.0} ms{left}  {producer.Problem}");
-            shown = delivered.MessageCount;
-            return line;
-        });
-    }
-
-    private static string SpeedText(double speed) => double.IsPositiveInfinity(speed) ? "max" : CommandOptions.Text($"{speed:0.###}");
-
-    private static void Print(CaptureReplayer replayer, TopicProducer producer, CaptureReader? reader, bool isJson)
-    {
-        var delivered = producer.Delivered;
-        var lateness = replayer.Lateness;
-        if (isJson)
-        {
-            Console.Out.WriteLine(CommandOptions.ToJson(json =>
-            {
-                json.WriteNumber("seconds", Math.Round(replayer.Elapsed.TotalSeconds, 3));
-                json.WriteNumber("messages", delivered.MessageCount);
-                json.WriteNumber("message_bytes", delivered.MessageBytes);
-                json.WriteNumber("records", delivered.RecordCount);
-                json.WriteNumber("failed_messages", delivered.FailedMessageCount);
-                json.WriteNumber("moved_messages", replayer.MovedMessageCount);
-                json.WriteNumber("lateness_p50_ms", Math.Round(lateness.Quantile(0.5) * 1_000, 3));
-                json.WriteNumber("lateness_p99_ms", Math.Round(lateness.Quantile(0.99) * 1_000, 3));
-                json.WriteNumber("lateness_max_ms", Math.Round(lateness.MaxSeconds * 1_000, 3));
-                json.WriteNumber("lost_messages", reader?.Damages.Sum(damage => damage.Segment?.MessageCount ?? 0) ?? 0);
-                json.WriteNumber("damages", reader?.Damages.Count ?? 0);
-            }));
-            return;
-        }
-
-        Console.Out.WriteLine(CommandOptions.Text(
-            $"{delivered.MessageCount:N0} messages, {delivered.MessageBytes:N0} bytes, {delivered.RecordCount:N0} records counted in {replayer.Elapsed.TotalSeconds:0.0} s; {delivered.FailedMessageCount:N0} messages not taken, {replayer.MovedMessageCount:N0} moved to another partition"));
-        Console.Out.WriteLine(CommandOptions.Text(
-            $"lateness of a send: p50 {lateness.Quantile(0.5) * 1_000:0.00} ms, p99 {lateness.Quantile(0.99) * 1_000:0.00} ms, most {lateness.MaxSeconds * 1_000:0.00} ms"));
-    }
 }

@@ -13,7 +13,10 @@ internal static class CommandOptions
     /// <summary>What a shell says of a program that Ctrl-C ended.</summary>
     public const int ExitStopped = 130;
 
-    private static readonly TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _sampleInterval = TimeSpan.FromMilliseconds(250);
+    private const int SamplesPerLine = 4;
+    private const string Hidden = "***";
+    private static readonly string[] _secretWords = ["password", "secret", "key", "token", "oauth", "jaas"];
 
     /// <summary>An option with a default.</summary>
     public static Option<T> Of<T>(string name, string description, T otherwise, string? help = null) =>
@@ -31,6 +34,10 @@ internal static class CommandOptions
 
     /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() => new("--json") { Description = "print the totals as one JSON object on stdout" };
+
+    /// <summary><c>--report</c>.</summary>
+    public static Option<string?> Report() => Of<string>(
+        "--report", "write a report with plots at the end: Markdown, or a self-contained page where the name ends in .html");
 
     /// <summary><c>--property</c>.</summary>
     public static Option<string[]> Properties() => new("--property")
@@ -121,12 +128,51 @@ internal static class CommandOptions
     }
 
     /// <summary>One line a second on stderr until the work is done, so that stdout holds the totals alone.</summary>
-    public static async Task ShowProgressAsync(Task work, Func<string> line)
+    /// <param name="work">What runs.</param>
+    /// <param name="line">Makes the line.</param>
+    /// <param name="sample">Takes a reading for a report, some times a second and once at the end.</param>
+    public static async Task ShowProgressAsync(Task work, Func<string> line, Action? sample = null)
     {
-        while (await Task.WhenAny(work, Task.Delay(_progressInterval)) != work)
+        for (var count = 1; await Task.WhenAny(work, Task.Delay(_sampleInterval)) != work; count++)
         {
-            await Console.Error.WriteLineAsync(line());
+            sample?.Invoke();
+            if (count % SamplesPerLine == 0)
+            {
+                await Console.Error.WriteLineAsync(line());
+            }
         }
+
+        sample?.Invoke();
+    }
+
+    /// <summary>The options of a command as they were used, for its report: values of properties that look secret are hidden.</summary>
+    /// <returns>A table with its head; flags and lists that were not given are left out.</returns>
+    public static IReadOnlyList<IReadOnlyList<string>> Used(ParseResult arguments)
+    {
+        var rows = new List<IReadOnlyList<string>> { (string[])["option", "value", "given"] };
+        var command = arguments.CommandResult.Command;
+        foreach (var argument in command.Arguments)
+        {
+            if (arguments.GetResult(argument) is { Tokens.Count: > 0 } given)
+            {
+                rows.Add((string[])[argument.Name, string.Join(' ', given.Tokens.Select(token => token.Value)), "yes"]);
+            }
+        }
+
+        foreach (var option in command.Options)
+        {
+            if (arguments.GetResult(option) is { Implicit: false } given)
+            {
+                var values = given.Tokens.Select(token => WithoutSecret(option, token.Value)).DefaultIfEmpty("yes");
+                rows.Add((string[])[option.Name, string.Join(' ', values), "yes"]);
+            }
+            else if (option.HasDefaultValue && option.GetDefaultValue() is { } value and not false and not Array)
+            {
+                rows.Add((string[])[option.Name, Text($"{value}"), ""]);
+            }
+        }
+
+        return rows;
     }
 
     /// <summary>A text without a culture.</summary>
@@ -144,6 +190,15 @@ internal static class CommandOptions
         }
 
         return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static string WithoutSecret(Option option, string value)
+    {
+        var equals = value.IndexOf('=', StringComparison.Ordinal);
+        return option.Name.EndsWith("property", StringComparison.Ordinal) && equals > 0
+            && _secretWords.Any(word => value[..equals].Contains(word, StringComparison.OrdinalIgnoreCase))
+            ? value[..(equals + 1)] + Hidden
+            : value;
     }
 
     private static Uri? ParseFollow(ArgumentResult result)

@@ -10,6 +10,7 @@ namespace Weir.Loadgen.Commands;
 /// <summary><c>weir-loadgen generate</c>: seeded flow records into Kafka.</summary>
 internal static class GenerateCommand
 {
+    private const long LoopRecordsMax = 100_000_000;
     private const string Description = """
         Makes flow records, sends them to Kafka, and prints what each view must add up to.
 
@@ -19,6 +20,8 @@ internal static class GenerateCommand
           weir-loadgen generate --bootstrap 127.0.0.1:9092 --topic flows --shape sine:600:0.8 --late 0.001 --malformed 0.001
           weir-loadgen generate --bootstrap 127.0.0.1:9092 --topic flows --attack src_addr:0.5 --tag dst_port=zipf:100:1.3
           weir-loadgen generate --dry-run --records 1000000 --seed 7 --start 2026-01-01T00:00:00Z --hash
+          weir-loadgen generate --bootstrap 127.0.0.1:9092 --topic flows --rate max --seconds 60 --loop 2000000 --follow http://127.0.0.1:9526
+          weir-loadgen generate --bootstrap 127.0.0.1:9092 --topic flows --shape ramp:0.1:300 --seconds 600 --report load.html
         """;
 
     private static readonly Option<string?> _bootstrap = CommandOptions.Of<string>("--bootstrap", "Kafka brokers, host:port");
@@ -91,7 +94,13 @@ internal static class GenerateCommand
     private static readonly Option<bool> _hash = CommandOptions.Of("--hash", "print the SHA-256 of all messages", false);
     private static readonly Option<bool> _dry = CommandOptions.Of("--dry-run", "make the messages and send nothing", false);
     private static readonly Option<int> _partitions = CommandOptions.Of("--partitions", "with --dry-run: partitions of the topic", 4);
+    private static readonly Option<long?> _loop = CommandOptions.Of<long?>(
+        "--loop", "make so many records once, as finished record batches, and send these again and again: records and event times repeat; plain"
+            + " connections only",
+        "RECORDS");
+    private static readonly Option<string?> _report = CommandOptions.Report();
     private static readonly Option<bool> _json = CommandOptions.Json();
+    private static readonly Option[] _notLooped = [_dry, _partitions, _hash, _plain, _properties];
 
     /// <summary>The command with its options.</summary>
     public static Command Create()
@@ -101,7 +110,8 @@ internal static class GenerateCommand
             _bootstrap, _topic, _format, _rate, _rateMb, _eventRate, _shape, _seconds, _records, _perMessage, _keyed, _seed, _start,
             _series, _exponent, _churn, _pops, _agents, _customers, _zones, _perZone, _clients, _ipv6, _tags, _hot, _attack,
             _late, _lateBy, _future, _futureBy, _malformed, _disorder, _disorderBy, _skewed, _skew, _sampling, _pastMax, _futureMax,
-            _codec, _level, _plain, _follow, _ahead, _properties, _rows, _windows, _hash, _dry, _partitions, _json,
+            _codec, _level, _plain, _follow, _ahead, _properties, _rows, _windows, _hash, _dry, _partitions, _loop, _report,
+            _json,
         };
         command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => RunAsync(arguments, cancellation)));
         return command;
@@ -116,71 +126,89 @@ internal static class GenerateCommand
         }
 
         using var positions = arguments.GetValue(_follow) is { } admin ? new AdminPositions(admin) : null;
+        if (arguments.GetValue(_loop) is { } loop)
+        {
+            return await LoopAsync(arguments, loop, positions, cancellation);
+        }
+
         using var producer = isDry ? null : new TopicProducer(ReadProducer(arguments), positions is null ? null : positions.ReadAsync);
         var options = ReadOptions(arguments, producer?.PartitionCount ?? arguments.GetValue(_partitions));
-        var generator = new Generator(options);
-        var isPaced = !isDry && (arguments.GetValue(_rate) != "max" || options.IsRateInBytes);
-        using var run = new GenerateRun(generator, producer, isPaced, arguments.GetValue(_hash));
-        var work = run.RunAsync(
-            arguments.GetValue(_records) ?? long.MaxValue,
-            arguments.GetValue(_seconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-            cancellation);
-        long shown = 0;
-        await CommandOptions.ShowProgressAsync(work, () =>
-        {
-            var count = run.HandledRecordCount;
-            var line = CommandOptions.Text(
-                $"{run.Elapsed.TotalSeconds,6:0.0} s {count - shown,12:N0} records/s {count,16:N0} records  behind {run.BehindSeconds:0.000} s  {producer?.Problem}");
-            shown = count;
-            return line;
-        });
-        await work;
-        Print(arguments, options, generator, run, producer);
-        return run.UnsentRecordCount == 0 && producer?.Delivered.FailedRecordCount is null or 0 ? 0 : 1;
+        var isPaced = !isDry && IsPaced(arguments);
+        using var run = new GenerateRun(new Generator(options), producer, isPaced, arguments.GetValue(_hash));
+        return await ShowAsync(
+            arguments, run, new GenerateOutput(options, run, producer, isPaced),
+            run.RunAsync(arguments.GetValue(_records) ?? long.MaxValue, Duration(arguments), cancellation));
     }
 
-    private static void Print(
-        ParseResult arguments, GeneratorOptions options, Generator generator, GenerateRun run, TopicProducer? producer)
+    private static async Task<int> LoopAsync(
+        ParseResult arguments, long recordCount, AdminPositions? positions, CancellationToken cancellation)
     {
-        var totals = generator.Totals;
-        var notTaken = run.UnsentRecordCount + (producer?.Delivered.FailedRecordCount ?? 0);
-        var perSecond = totals.RecordCount / Math.Max(run.Elapsed.TotalSeconds, 1e-9);
-        var cpuNanos = run.GeneratorCpu.TotalMicroseconds * 1_000 / Math.Max(totals.RecordCount, 1);
-        if (arguments.GetValue(_json))
+        if (_notLooped.FirstOrDefault(option => arguments.GetResult(option) is { Implicit: false }) is { } given)
         {
-            Console.Out.WriteLine(CommandOptions.ToJson(json =>
+            throw new ArgumentException($"{given.Name} has no meaning with --loop.");
+        }
+
+        if (arguments.GetValue(_level) is not null && arguments.GetValue(_codec) is not ("gzip" or "zstd"))
+        {
+            throw new ArgumentException("--level with --loop is for gzip and zstd.");
+        }
+
+        if (recordCount is < 1 or > LoopRecordsMax)
+        {
+            throw new ArgumentException($"--loop: allowed are 1 to {LoopRecordsMax} records.");
+        }
+
+        var (bootstrap, topic) = (arguments.GetValue(_bootstrap)!, arguments.GetValue(_topic)!);
+        var options = ReadOptions(arguments, Topics.CountPartitions(bootstrap, topic));
+        var isPaced = IsPaced(arguments);
+        await Console.Error.WriteLineAsync(CommandOptions.Text($"making {recordCount:N0} records, to be sent again and again"));
+        var batches = await Task.Run(
+            () => FinishedBatch.Make(options, recordCount, arguments.GetValue(_codec)!, arguments.GetValue(_level), cancellation),
+            cancellation);
+        using var run = new LoopRun(
+            new LoopOptions
             {
-                json.WriteString("format", options.Format);
-                json.WriteNumber("seed", options.Seed);
-                json.WriteNumber("start", options.StartSecond);
-                json.WriteNumber("seconds", Math.Round(run.Elapsed.TotalSeconds, 3));
-                json.WriteNumber("records_per_s", Math.Round(perSecond));
-                json.WriteNumber("cpu_ns_per_record", Math.Round(cpuNanos, 1));
-                json.WriteNumber("failed_records", notTaken);
-                json.WriteString("sha256", run.Hash);
-                totals.WriteTo(json, arguments.GetValue(_windows));
-            }));
-            return;
-        }
-
-        var output = Console.Out;
-        output.WriteLine(CommandOptions.Text(
-            $"{totals.RecordCount:N0} records, {totals.MessageBytes:N0} bytes in {totals.MessageCount:N0} messages, {run.Elapsed.TotalSeconds:0.0} s, {perSecond:N0} records/s, {cpuNanos:0} ns CPU a record, {notTaken:N0} not taken"));
-        output.WriteLine(CommandOptions.Text(
-            $"seed {options.Seed}, start {options.StartSecond}, {totals.SeriesMadeCount:N0} series made{(run.Hash is null ? "" : $", sha256 {run.Hash}")}"));
-        output.WriteLine(CommandOptions.Text(
-            $"must be folded {totals.MeterSums[0]:N0}, rejected {totals.MalformedCount:N0}, late {totals.LateCount:N0} (out of order {totals.OutOfOrderCount:N0})"));
-        output.WriteLine("each view must add up to");
-        for (var meter = 0; meter < GeneratedTotals.Meters.Count; meter++)
-        {
-            output.WriteLine(CommandOptions.Text($"  {GeneratedTotals.Meters[meter],-16} {totals.MeterSums[meter],24:N0}"));
-        }
-
-        for (var view = 0; view < GeneratedTotals.Views.Count && options.CountsRows; view++)
-        {
-            output.WriteLine(CommandOptions.Text($"rows of {GeneratedTotals.Views[view].Name,-12} {totals.RowCount(view),24:N0}"));
-        }
+                Bootstrap = bootstrap,
+                Topic = topic,
+                RecordsMax = arguments.GetValue(_records) ?? long.MaxValue,
+                Duration = Duration(arguments),
+                Rate = isPaced ? options.Rate : null,
+                IsRateInBytes = options.IsRateInBytes,
+                AheadBytesMax = arguments.GetValue(_ahead),
+            },
+            batches,
+            positions is null ? null : positions.ReadAsync);
+        return await ShowAsync(arguments, run, new GenerateOutput(options, run, null, isPaced), run.RunAsync(cancellation));
     }
+
+    private static async Task<int> ShowAsync(ParseResult arguments, IGenerateRun run, GenerateOutput output, Task work)
+    {
+        long shown = 0;
+        await CommandOptions.ShowProgressAsync(
+            work,
+            () =>
+            {
+                var count = run.HandledRecordCount;
+                var line = CommandOptions.Text(
+                    $"{run.Elapsed.TotalSeconds,6:0.0} s {count - shown,12:N0} records/s {count,16:N0} records  behind {run.BehindSeconds:0.000} s  {run.Problem}");
+                shown = count;
+                return line;
+            },
+            output.Sample);
+        await work;
+        Console.Out.WriteLine(arguments.GetValue(_json) ? output.ToJson(arguments.GetValue(_windows)) : output.ToText());
+        if (arguments.GetValue(_report) is { } path)
+        {
+            output.ToReport(arguments).Write(path);
+        }
+
+        return output.NotTakenCount == 0 ? 0 : 1;
+    }
+
+    private static bool IsPaced(ParseResult arguments) => arguments.GetValue(_rate) != "max" || arguments.GetValue(_rateMb) is not null;
+
+    private static TimeSpan? Duration(ParseResult arguments) =>
+        arguments.GetValue(_seconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     private static ProducerOptions ReadProducer(ParseResult arguments) => new()
     {

@@ -5,14 +5,13 @@ using System.Text.Json;
 using Weir.Loadgen.Capture;
 using Weir.Loadgen.Kafka;
 using Weir.Loadgen.Replay;
+using Weir.Loadgen.Reports;
 
 namespace Weir.Loadgen.Commands;
 
 /// <summary><c>weir-loadgen replay</c>: recorded flow records into Kafka.</summary>
 internal static class ReplayCommand
 {
-    private static readonly TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
-
     private const string Description = """
         Sends recorded messages to Kafka and prints what the broker acknowledged.
 
@@ -23,6 +22,7 @@ internal static class ReplayCommand
           weir-loadgen replay flows.weircap --bootstrap 127.0.0.1:9092 --topic flows --speed 10 --retime --loop --scale 5
           weir-loadgen replay --from-bootstrap prod:9092 --from-topic flows --from end --bootstrap test:9092 --topic flows --rate-mb 20
           weir-loadgen replay flows.weircap --bootstrap 127.0.0.1:9092 --topic flows --control speed.txt   (echo 0.5 > speed.txt)
+          weir-loadgen replay flows.weircap --bootstrap 127.0.0.1:9092 --topic flows --count --report replay.html
           weir-loadgen replay flows.ndjson.zst --bootstrap 127.0.0.1:9092 --topic flows --rate 100000 --retime
         """;
 
@@ -46,6 +46,7 @@ internal static class ReplayCommand
     private static readonly Option<long> _ahead =
         new("--ahead") { Description = "with --follow: most bytes of a partition beyond the position", DefaultValueFactory = _ =>
             4 * 1024 * 1024 };
+    private static readonly Option<string?> _report = CommandOptions.Report();
     private static readonly Option<bool> _json = CommandOptions.Json();
 
     /// <summary>The command with its options.</summary>
@@ -53,7 +54,7 @@ internal static class ReplayCommand
     {
         var command = new Command("replay", Description)
         {
-            _file, _bootstrap, _topic, _seconds, _times, _rate, _recordsPerMessage, _retime, _key, _follow, _ahead, _json,
+            _file, _bootstrap, _topic, _seconds, _times, _rate, _recordsPerMessage, _retime, _key, _follow, _ahead, _report, _json,
         };
         CaptureReplayCommand.AddOptions(command);
         command.SetAction((arguments, cancellation) => CommandOptions.GuardAsync(() => RunAsync(arguments, cancellation)));
@@ -73,7 +74,8 @@ internal static class ReplayCommand
             };
             var shared = new SharedReplayOptions(
                 arguments.GetValue(_seconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-                arguments.GetValue(_times), arguments.GetValue(_rate), arguments.GetValue(_retime), arguments.GetValue(_json));
+                arguments.GetValue(_times), arguments.GetValue(_rate), arguments.GetValue(_retime), arguments.GetValue(_json),
+                arguments.GetValue(_report));
             return await CaptureReplayCommand.RunAsync(
                 arguments, file, target, positions is null ? null : positions.ReadAsync, shared, cancellation);
         }
@@ -81,9 +83,15 @@ internal static class ReplayCommand
         CaptureReplayCommand.RefuseAll(arguments);
         var replayer = new FlowReplayer(ReadOptions(arguments), TimeProvider.System, positions is null ? null : positions.ReadAsync);
         Task<ReplayTotals> run = replayer.RunAsync(cancellation);
-        await ShowProgressAsync(replayer, run);
+        var samples = new RunSamples(valueCount: 2);
+        await ShowProgressAsync(replayer, run, samples);
         ReplayTotals totals = await run;
         Console.Out.WriteLine(arguments.GetValue(_json) ? ToJson(totals) : ToText(totals));
+        if (arguments.GetValue(_report) is { } path)
+        {
+            ReportOf(arguments, totals, samples).Write(path);
+        }
+
         return totals.FailedRecordCount == 0 ? 0 : 1;
     }
 
@@ -102,19 +110,47 @@ internal static class ReplayCommand
     };
 
     /// <summary>One line a second on stderr, so that stdout holds the totals alone.</summary>
-    private static async Task ShowProgressAsync(FlowReplayer replayer, Task run)
+    private static async Task ShowProgressAsync(FlowReplayer replayer, Task run, RunSamples samples)
     {
         long shown = 0;
-        while (await Task.WhenAny(run, Task.Delay(_progressInterval)) != run)
-        {
-            ReplayTotals totals = replayer.Snapshot();
-            long recordCount = totals.Sums.RecordCount;
-            string problem = replayer.PositionProblem is { } text ? $"   no position: {text}" : string.Empty;
-            await Console.Error.WriteLineAsync(
-                string.Create(CultureInfo.InvariantCulture,
-                    $"{totals.Elapsed.TotalSeconds,6:0.0} s {recordCount - shown,12:N0} records/s {recordCount,16:N0} records{problem}"));
-            shown = recordCount;
-        }
+        await CommandOptions.ShowProgressAsync(
+            run,
+            () =>
+            {
+                ReplayTotals totals = replayer.Snapshot();
+                long recordCount = totals.Sums.RecordCount;
+                string problem = replayer.PositionProblem is { } text ? $"   no position: {text}" : string.Empty;
+                string line = CommandOptions.Text(
+                    $"{totals.Elapsed.TotalSeconds,6:0.0} s {recordCount - shown,12:N0} records/s {recordCount,16:N0} records{problem}");
+                shown = recordCount;
+                return line;
+            },
+            () =>
+            {
+                ReplayTotals totals = replayer.Snapshot();
+                samples.Add(totals.Elapsed.TotalSeconds, totals.Sums.RecordCount, totals.MessageBytes);
+            });
+    }
+
+    private static Report ReportOf(ParseResult arguments, ReplayTotals totals, RunSamples samples)
+    {
+        string[] Row(string name, FlowSums sums) =>
+            [name, CommandOptions.Text($"{sums.RecordCount:N0}"), CommandOptions.Text($"{sums.PacketCount:N0}"),
+                CommandOptions.Text($"{sums.ByteCount:N0}")];
+        var report = new Report("Replay of pmacct records");
+        report.Text(ToText(totals));
+        report.Heading("While it ran");
+        report.Plot("Records a second, over seconds", [samples.Rates("acknowledged", 0)]);
+        report.Plot("MB a second (10^6 bytes of values, before compression)", [samples.Rates("acknowledged", 1, 1e6)]);
+        report.Heading("By protocol");
+        report.Table([
+            (string[])["protocol", "records", "packets", "bytes"],
+            .. totals.Protocols.Select(protocol => Row(protocol.Key, protocol.Value)),
+            Row("all", totals.Sums),
+        ]);
+        report.Heading("Options");
+        report.Table(CommandOptions.Used(arguments));
+        return report;
     }
 
     private static string ToText(ReplayTotals totals) => string.Create(

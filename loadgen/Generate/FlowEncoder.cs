@@ -16,10 +16,29 @@ internal abstract class FlowEncoder
     {
         "weir" => new WeirEncoder(recordsMax),
         "weir-proto" => new BufferEncoder(
-            (ByteText to, in FlowRecord record, bool isMalformed) => WeirProtoWriter.Write(to, Timeless(record, isMalformed))),
+            (ByteText to, in FlowRecord record, bool isMalformed) =>
+            {
+                if (isMalformed)
+                {
+                    WeirProtoWriter.Write(to, Timeless(record));
+                }
+                else
+                {
+                    WeirProtoWriter.Write(to, record);
+                }
+            }),
         "goflow2" => new BufferEncoder(
             (ByteText to, in FlowRecord record, bool isMalformed) =>
-                Goflow2Writer.Write(to, Timeless(record, isMalformed), isDelimited: true)),
+            {
+                if (isMalformed)
+                {
+                    Goflow2Writer.Write(to, Timeless(record), isDelimited: true);
+                }
+                else
+                {
+                    Goflow2Writer.Write(to, record, isDelimited: true);
+                }
+            }),
         "goflow2-json" => new BufferEncoder(JsonFlowWriter.WriteGoflow2),
         "pmacct-json" => new BufferEncoder(JsonFlowWriter.WritePmacct),
         _ => throw new ArgumentException($"Records can't be made as {format}.", nameof(format)),
@@ -45,15 +64,11 @@ internal abstract class FlowEncoder
 
     private protected abstract byte[] Take();
 
-    private static FlowRecord Timeless(in FlowRecord record, bool isMalformed)
+    private static FlowRecord Timeless(in FlowRecord record)
     {
         var copy = record;
-        if (isMalformed)
-        {
-            copy.TimeSeconds = 0;
-            copy.DurationMs = 0; // goflow2 takes the end of the flow for its time, where there is no begin.
-        }
-
+        copy.TimeSeconds = 0;
+        copy.DurationMs = 0; // goflow2 takes the end of the flow for its time, where there is no begin.
         return copy;
     }
 

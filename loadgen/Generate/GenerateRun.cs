@@ -7,7 +7,7 @@ namespace Weir.Loadgen.Generate;
 
 /// <summary>Makes messages and sends them when they are due.</summary>
 /// <remarks>One run for each object, on a thread of its own; progress may be read from any thread.</remarks>
-public sealed class GenerateRun : IDisposable
+public sealed class GenerateRun : IGenerateRun, IDisposable
 {
     private static readonly TimeSpan _lastMessageTimeout = TimeSpan.FromSeconds(5);
 
@@ -17,6 +17,7 @@ public sealed class GenerateRun : IDisposable
     private readonly IncrementalHash? _hash;
     private readonly Stopwatch _clock = new();
     private long _handledRecordCount;
+    private long _handledBytes;
     private double _dueSeconds;
 
     /// <summary>Prepares a run.</summary>
@@ -32,23 +33,36 @@ public sealed class GenerateRun : IDisposable
         _hash = isHashed ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     }
 
-    /// <summary>Records sent so far.</summary>
+    /// <inheritdoc/>
     public long HandledRecordCount => Volatile.Read(ref _handledRecordCount);
 
-    /// <summary>How far behind its schedule the run is; 0 when it has none.</summary>
+    /// <inheritdoc/>
+    public long HandledBytes => Volatile.Read(ref _handledBytes);
+
+    /// <inheritdoc/>
     public double BehindSeconds => _isPaced ? Math.Max(0, _clock.Elapsed.TotalSeconds - Volatile.Read(ref _dueSeconds)) : 0;
 
-    /// <summary>Since the first message.</summary>
+    /// <inheritdoc/>
     public TimeSpan Elapsed => _clock.Elapsed;
 
-    /// <summary>Records that are in the totals and were given up after a stop, because nothing took them.</summary>
+    /// <inheritdoc/>
+    public double WaitedSeconds => _producer?.WaitedSeconds ?? 0;
+
+    /// <inheritdoc/>
+    public GeneratedTotals Totals => _generator.Totals;
+
+    /// <inheritdoc/>
+    /// <remarks>They are in the totals and were given up after a stop.</remarks>
     public long UnsentRecordCount { get; private set; }
 
-    /// <summary>CPU time that making the records took: that of this thread.</summary>
+    /// <inheritdoc/>
     public TimeSpan GeneratorCpu { get; private set; }
 
-    /// <summary>SHA-256 over partition, time, length and value of each message, once the run has ended; null when not asked for.</summary>
+    /// <inheritdoc/>
     public string? Hash { get; private set; }
+
+    /// <inheritdoc/>
+    public string? Problem => _producer?.Problem;
 
     /// <summary>Runs in a thread of its own until the records or the time are used up, or it is cancelled.</summary>
     public Task RunAsync(long recordsMax, TimeSpan? duration, CancellationToken cancellation) =>
@@ -101,6 +115,7 @@ public sealed class GenerateRun : IDisposable
                 message.Partition, null, message.Value, new Timestamp(message.TimestampMs, TimestampType.CreateTime), null,
                     message.RecordCount, late);
             Volatile.Write(ref _handledRecordCount, _handledRecordCount + message.RecordCount);
+            Volatile.Write(ref _handledBytes, _handledBytes + message.Value.Length);
         }
         catch (OperationCanceledException)
         {

@@ -5,15 +5,15 @@ using Weir.Core.Model;
 
 namespace Weir.Loadgen.Generate;
 
-/// <summary>What the generator's records must add up to in each view, and how many must not be there.</summary>
+/// <summary>What made records must add up to in each view, and how many must not be there: of one message, or of all.</summary>
 /// <remarks>One thread writes; read it when the generator rests.</remarks>
 public sealed class GeneratedTotals
 {
-    private readonly Dictionary<long, WindowSums?> _seconds = [];
+    private readonly Dictionary<long, WindowSums> _seconds = [];
     private readonly HashSet<ulong>[]? _rows;
     private readonly ulong[] _meters = new ulong[Meters.Count];
-    private WindowSums _lastSums = null!; // Of _lastSecond, which no record has at first.
-    private long _lastSecond = -1;
+    private WindowSums _lastSums; // Of _lastSecond, not in _seconds yet: most records have the second of the one before.
+    private long _lastSecond;
 
     internal GeneratedTotals(bool countsRows) => _rows = countsRows ? [.. Views.Select(_ => new HashSet<ulong>())] : null;
 
@@ -56,12 +56,13 @@ public sealed class GeneratedTotals
     /// <summary>Records, packets and bytes by window of a view, in the order of time.</summary>
     public IReadOnlyList<(long Window, long RecordCount, ulong Packets, ulong Bytes)> Windows(int view)
     {
+        LeaveSecond();
         var granularity = Views[view].GranularitySeconds;
         return [.. _seconds.GroupBy(second => second.Key / granularity * granularity).OrderBy(window => window.Key).Select(window => (
             window.Key,
-            window.Sum(second => second.Value!.RecordCount),
-            window.Aggregate(0UL, (sum, second) => sum + second.Value!.Packets),
-            window.Aggregate(0UL, (sum, second) => sum + second.Value!.Bytes)))];
+            window.Sum(second => second.Value.RecordCount),
+            window.Aggregate(0UL, (sum, second) => sum + second.Value.Packets),
+            window.Aggregate(0UL, (sum, second) => sum + second.Value.Bytes)))];
     }
 
     /// <summary>Writes all as properties of the object that is open.</summary>
@@ -119,10 +120,15 @@ public sealed class GeneratedTotals
         _meters[8] += record.RttUs;
         _meters[9] += record.RttCount;
         _meters[10] += record.DurationMs;
-        var second = SecondOf((long)record.TimeSeconds);
-        second.RecordCount++;
-        second.Packets += packets;
-        second.Bytes += bytes;
+        if ((long)record.TimeSeconds != _lastSecond)
+        {
+            LeaveSecond();
+            _lastSecond = (long)record.TimeSeconds;
+        }
+
+        _lastSums.RecordCount++;
+        _lastSums.Packets += packets;
+        _lastSums.Bytes += bytes;
         if (_rows is not null)
         {
             for (var view = 0; view < _rows.Length; view++)
@@ -134,16 +140,56 @@ public sealed class GeneratedTotals
         }
     }
 
-    private WindowSums SecondOf(long second)
+    /// <summary>Adds what others have, so many times: a message that is sent again holds its records again, in the same rows.</summary>
+    internal void Add(GeneratedTotals other, long times)
     {
-        if (second != _lastSecond)
+        RecordCount += other.RecordCount * times;
+        MalformedCount += other.MalformedCount * times;
+        LateCount += other.LateCount * times;
+        OutOfOrderCount += other.OutOfOrderCount * times;
+        MessageCount += other.MessageCount * times;
+        MessageBytes += other.MessageBytes * times;
+        SeriesMadeCount = Math.Max(SeriesMadeCount, other.SeriesMadeCount);
+        for (var meter = 0; meter < _meters.Length; meter++)
         {
-            ref var sums = ref CollectionsMarshal.GetValueRefOrAddDefault(_seconds, second, out _);
-            _lastSums = sums ??= new WindowSums();
-            _lastSecond = second;
+            _meters[meter] += other._meters[meter] * (ulong)times;
         }
 
-        return _lastSums;
+        other.LeaveSecond();
+        foreach (var (second, sums) in other._seconds)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(_seconds, second, out _).Add(sums, (ulong)times);
+        }
+
+        for (var view = 0; view < (_rows?.Length ?? 0) && times > 0; view++)
+        {
+            _rows![view].UnionWith(other._rows![view]);
+        }
+    }
+
+    /// <summary>Others of the same kind, of no records.</summary>
+    internal GeneratedTotals NewEmpty() => new(_rows is not null);
+
+    /// <summary>Begins anew.</summary>
+    internal void Clear()
+    {
+        (RecordCount, MalformedCount, LateCount, OutOfOrderCount, MessageCount, MessageBytes) = (0, 0, 0, 0, 0, 0);
+        Array.Clear(_meters);
+        _seconds.Clear();
+        _lastSums = default;
+        foreach (var rows in _rows ?? [])
+        {
+            rows.Clear();
+        }
+    }
+
+    private void LeaveSecond()
+    {
+        if (_lastSums.RecordCount > 0)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(_seconds, _lastSecond, out _).Add(_lastSums, 1);
+            _lastSums = default;
+        }
     }
 
     private void WriteWindows(Utf8JsonWriter json, int view)
@@ -162,10 +208,17 @@ public sealed class GeneratedTotals
         json.WriteEndArray();
     }
 
-    private sealed class WindowSums
+    private struct WindowSums
     {
         public long RecordCount;
         public ulong Packets;
         public ulong Bytes;
+
+        public void Add(in WindowSums other, ulong times)
+        {
+            RecordCount += other.RecordCount * (long)times;
+            Packets += other.Packets * times;
+            Bytes += other.Bytes * times;
+        }
     }
 }

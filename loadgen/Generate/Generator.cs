@@ -10,7 +10,9 @@ namespace Weir.Loadgen.Generate;
 /// <param name="DueSeconds">When it is due, since the start.</param>
 /// <param name="Value">Its value; the receiver's own.</param>
 /// <param name="RecordCount">Records in it, bad ones among them.</param>
-public readonly record struct GeneratedMessage(int Partition, long TimestampMs, double DueSeconds, byte[] Value, int RecordCount);
+/// <param name="Totals">What they add up to; valid until the next message is asked for.</param>
+public readonly record struct GeneratedMessage(
+    int Partition, long TimestampMs, double DueSeconds, byte[] Value, int RecordCount, GeneratedTotals Totals);
 
 /// <summary>Makes flow records and packs them into messages: a pure function of its options.</summary>
 /// <remarks>One thread. No clock: event time follows from the rate and the number of records.</remarks>
@@ -27,12 +29,16 @@ public sealed class Generator
     private readonly SeriesSet _series;
     private readonly WeightedDraw _draw;
     private readonly OpenMessage[] _open;
+    private readonly Stack<GeneratedTotals> _usedTotals = [];
     private readonly long[] _skewSeconds;
     private readonly bool _hasOwnMeters;
     private readonly bool _hasFlows;
     private readonly long _pastMaxMs;
     private readonly long _futureMaxMs;
+    private readonly byte[][] _exporters;
     private SeededRandom _random;
+    private FlowRecord _record;
+    private SeriesTags _attacked;
     private uint _attackCount;
     private double _at;
     private long _churnedUntil;
@@ -45,10 +51,13 @@ public sealed class Generator
         options.Validate();
         _options = options;
         _series = new SeriesSet(options);
+        _exporters = [.. _series.Exporters];
+        _record = new FlowRecord { SamplingRate = options.SamplingRate };
         _draw = options.SeriesExponent > 0 ? WeightedDraw.Zipf(options.SeriesCount, options.SeriesExponent)
             : WeightedDraw.Uniform(options.SeriesCount);
+        var shared = options.IsKeyed ? null : NewEncoder(); // One message is open at a time then: its memory stays in the cache.
         _open = [.. Enumerable.Range(0, options.PartitionCount).Select(
-            _ => new OpenMessage(FlowEncoder.Create(options.Format, options.RecordsPerMessage)))];
+            _ => new OpenMessage(shared ?? NewEncoder(), new GeneratedTotals(options.CountsRows)))];
         _hasOwnMeters = options.Format.StartsWith("weir", StringComparison.Ordinal);
         _hasFlows = !options.Format.StartsWith("goflow2", StringComparison.Ordinal);
         _pastMaxMs = (long)options.PastMax.TotalMilliseconds;
@@ -58,7 +67,7 @@ public sealed class Generator
         Totals = new GeneratedTotals(options.CountsRows);
     }
 
-    /// <summary>What was made so far.</summary>
+    /// <summary>What the messages that were given so far add up to; records of messages that are not full yet are not in it.</summary>
     public GeneratedTotals Totals { get; }
 
     /// <summary>The messages, one after another, made when they are asked for.</summary>
@@ -73,19 +82,24 @@ public sealed class Generator
             left -= count;
             Turn(count, turn, ready);
             turn = (turn + 1) % _open.Length;
-            if (left == 0)
+            if (left == 0 && _options.IsKeyed)
             {
                 TakeOpen(double.MaxValue, ready);
             }
 
             foreach (var message in ready)
             {
+                Totals.Add(message.Totals, 1);
                 yield return message;
+                message.Totals.Clear();
+                _usedTotals.Push(message.Totals);
             }
 
             ready.Clear();
         }
     }
+
+    private FlowEncoder NewEncoder() => FlowEncoder.Create(_options.Format, _options.RecordsPerMessage);
 
     private void Turn(int count, int turn, List<GeneratedMessage> ready)
     {
@@ -103,13 +117,15 @@ public sealed class Generator
         {
             TakeOpen(_at - OpenSecondsMax, ready);
         }
+        else if (_open[turn].Encoder.Count > 0)
+        {
+            ready.Add(Take(turn)); // The last one of all, which is not full.
+        }
 
         if (_options.IsRateInBytes)
         {
             _at = _options.Rate.After(_at, ready.Sum(message => (double)message.Value.Length));
         }
-
-        Totals.SeriesMadeCount = _series.SeriesMadeCount;
     }
 
     private void Churn()
@@ -127,11 +143,13 @@ public sealed class Generator
     {
         var isHot = _options.HotShare > 0 && _random.Unit() < _options.HotShare;
         var slot = isHot ? (int)_random.Below((ulong)_options.HotKeyCount) : _draw.Draw(ref _random);
-        var tags = _series.At(slot);
-        ReadOnlyMemory<byte> exporter = _series.Exporters[tags.Exporter];
+        ref readonly var tags = ref _series.At(slot);
+        ReadOnlyMemory<byte> exporter = _exporters[tags.Exporter];
         if (_options.AttackShare > 0 && _random.Unit() < _options.AttackShare)
         {
-            Attack(ref tags, ref exporter);
+            _attacked = tags;
+            tags = ref _attacked;
+            Attack(ref _attacked, ref exporter);
         }
 
         var partition = _options.IsKeyed ? (int)Math.BigMul(tags.Hash, (ulong)_open.Length, out _) : turn;
@@ -142,39 +160,40 @@ public sealed class Generator
             open.TimestampMs = (_options.StartSecond * 1_000) + (long)(_at * 1_000);
         }
 
-        var record = new FlowRecord { Exporter = exporter };
+        ref var record = ref _record; // All that differs from record to record is set below.
+        record.Exporter = exporter;
         FillTags(ref record, tags);
         FillMeters(ref record);
-        var isMalformed = FillTime(ref record, _skewSeconds.Length == 0 ? 0 : _skewSeconds[tags.Exporter]);
+        var isMalformed = FillTime(ref record, _skewSeconds.Length == 0 ? 0 : _skewSeconds[tags.Exporter], open.Totals);
         open.Encoder.Add(record, isMalformed);
-        Count(record, tags, open.TimestampMs, isMalformed);
+        Count(open.Totals, record, tags, open.TimestampMs, isMalformed);
         if (open.Encoder.Count == _options.RecordsPerMessage)
         {
             ready.Add(Take(partition));
         }
     }
 
-    private void Count(in FlowRecord record, in SeriesTags tags, long messageMs, bool isMalformed)
+    private void Count(GeneratedTotals totals, in FlowRecord record, in SeriesTags tags, long messageMs, bool isMalformed)
     {
-        Totals.RecordCount++;
+        totals.RecordCount++;
         var ageMs = messageMs - ((long)record.TimeSeconds * 1_000);
         if (isMalformed)
         {
-            Totals.MalformedCount++;
+            totals.MalformedCount++;
         }
         else if (ageMs > _pastMaxMs || -ageMs > _futureMaxMs)
         {
-            Totals.LateCount++;
+            totals.LateCount++;
         }
         else
         {
-            Totals.Add(record, tags);
+            totals.Add(record, tags);
         }
     }
 
     /// <summary>Sets the time.</summary>
     /// <returns>True when the record shall not decode.</returns>
-    private bool FillTime(ref FlowRecord record, long skewSeconds)
+    private bool FillTime(ref FlowRecord record, long skewSeconds, GeneratedTotals totals)
     {
         var second = _options.StartSecond + (long)_at + skewSeconds;
         var roll = _options.LateShare + _options.FutureShare + _options.MalformedShare + _options.OutOfOrderShare > 0 ? _random.Unit() : 1;
@@ -190,7 +209,7 @@ public sealed class Generator
         else if ((roll -= _options.FutureShare) < _options.OutOfOrderShare)
         {
             second -= (long)_random.Below((ulong)_options.OutOfOrderBy.TotalSeconds + 1);
-            Totals.OutOfOrderCount++;
+            totals.OutOfOrderCount++;
         }
         else
         {
@@ -226,20 +245,16 @@ public sealed class Generator
         record.Packets = 1 + ((bits >> 8) & (0xffUL >> (int)((bits >> 3) & 7)));
         record.Bytes = record.Packets * (40 + ((bits >> 16) % 1_460));
         record.DurationMs = (bits >> 32) % 60_000;
-        record.SamplingRate = _options.SamplingRate;
-        if (record.Proto == ProtoTcp)
+        var isTcp = record.Proto == ProtoTcp;
+        record.TcpFlags = isTcp ? _tcpFlags[more & 7] : (ushort)0;
+        record.TcpSyn = (record.TcpFlags & FlagSyn) != 0 ? 1UL : 0;
+        record.TcpFin = (record.TcpFlags & FlagFin) != 0 ? 1UL : 0;
+        record.TcpRst = (record.TcpFlags & FlagRst) != 0 ? 1UL : 0;
+        if (_hasOwnMeters)
         {
-            record.TcpFlags = _tcpFlags[more & 7];
-            record.TcpSyn = (record.TcpFlags & FlagSyn) != 0 ? 1UL : 0;
-            record.TcpFin = (record.TcpFlags & FlagFin) != 0 ? 1UL : 0;
-            record.TcpRst = (record.TcpFlags & FlagRst) != 0 ? 1UL : 0;
-        }
-
-        if (_hasOwnMeters && record.Proto == ProtoTcp)
-        {
-            record.RttUs = 200 + ((more >> 8) % 80_000);
-            record.RttCount = 1;
-            record.Retransmissions = (more >> 32) & 1 & (more >> 33) & (more >> 34);
+            record.RttUs = isTcp ? 200 + ((more >> 8) % 80_000) : 0;
+            record.RttCount = isTcp ? 1UL : 0;
+            record.Retransmissions = isTcp ? (more >> 32) & 1 & (more >> 33) & (more >> 34) : 0;
         }
     }
 
@@ -301,14 +316,19 @@ public sealed class Generator
         var open = _open[partition];
         var recordCount = open.Encoder.Count;
         var value = open.Encoder.Finish();
-        Totals.MessageCount++;
-        Totals.MessageBytes += value.Length;
-        return new GeneratedMessage(partition, open.TimestampMs, _at, value, recordCount);
+        var totals = open.Totals;
+        totals.MessageCount = 1;
+        totals.MessageBytes = value.Length;
+        totals.SeriesMadeCount = _series.SeriesMadeCount;
+        open.Totals = _usedTotals.TryPop(out var used) ? used : new GeneratedTotals(_options.CountsRows);
+        return new GeneratedMessage(partition, open.TimestampMs, _at, value, recordCount, totals);
     }
 
-    private sealed class OpenMessage(FlowEncoder encoder)
+    private sealed class OpenMessage(FlowEncoder encoder, GeneratedTotals totals)
     {
         public FlowEncoder Encoder { get; } = encoder;
+
+        public GeneratedTotals Totals { get; set; } = totals;
 
         public double Seconds { get; set; }
 

@@ -22,6 +22,9 @@ internal sealed class WeirColumns(int recordsMax)
         0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209, 0x20a, 0x20b, 0x20c, 0x20d,
     ];
 
+    private const int SrcMacColumn = 13;
+    private const int DstMacColumn = 14;
+    private const int EtypeColumn = 15;
     private const int FlowsColumn = 16;
     private readonly WeirBatchWriter _writer = new();
     private readonly ulong[][] _numbers = [.. _ids.Select(_ => new ulong[recordsMax])];
@@ -32,6 +35,7 @@ internal sealed class WeirColumns(int recordsMax)
     private readonly (byte[]? Text, uint Batch, uint Id)[] _cache = new (byte[]?, uint, uint)[CacheSlots];
     private uint _batch = 1;
     private int _count;
+    private bool _hasRare; // A record of the batch has a field that most batches do not have: their columns are not written else.
 
     /// <summary>Adds a record.</summary>
     public void Add(in FlowRecord record, bool isMalformed)
@@ -56,9 +60,6 @@ internal sealed class WeirColumns(int recordsMax)
         numbers[10][at] = record.InIf;
         numbers[11][at] = record.OutIf;
         numbers[12][at] = record.Vlan;
-        numbers[13][at] = record.SrcMac;
-        numbers[14][at] = record.DstMac;
-        numbers[15][at] = record.Etype;
         numbers[FlowsColumn][at] = record.Flows;
         numbers[17][at] = record.Packets;
         numbers[18][at] = record.Bytes;
@@ -73,7 +74,10 @@ internal sealed class WeirColumns(int recordsMax)
         _exporters[at] = TextId(record.Exporter);
         _srcAddrs[at] = record.SrcAddr;
         _dstAddrs[at] = record.DstAddr;
-        _nextHops[at] = record.NextHop;
+        if (_hasRare || (record.SrcMac | record.DstMac | record.Etype) != 0 || record.NextHop != 0)
+        {
+            AddRare(record, at);
+        }
     }
 
     /// <summary>The batch; then it is empty.</summary>
@@ -93,6 +97,11 @@ internal sealed class WeirColumns(int recordsMax)
 
         for (var column = 0; column < _ids.Length; column++)
         {
+            if (column is >= SrcMacColumn and <= EtypeColumn && !_hasRare)
+            {
+                continue;
+            }
+
             var values = _numbers[column].AsSpan(0, _count);
             if (values.ContainsAnyExcept(column == FlowsColumn ? 1UL : 0))
             {
@@ -102,11 +111,33 @@ internal sealed class WeirColumns(int recordsMax)
 
         WriteAddresses(1, _srcAddrs);
         WriteAddresses(2, _dstAddrs);
-        WriteAddresses(19, _nextHops);
+        if (_hasRare)
+        {
+            WriteAddresses(19, _nextHops);
+        }
+
         var batch = _writer.End(_count);
         _count = 0;
+        _hasRare = false;
         _batch++;
         return batch;
+    }
+
+    private void AddRare(in FlowRecord record, int at)
+    {
+        if (!_hasRare)
+        {
+            _hasRare = true;
+            _numbers[SrcMacColumn].AsSpan(0, at).Clear();
+            _numbers[DstMacColumn].AsSpan(0, at).Clear();
+            _numbers[EtypeColumn].AsSpan(0, at).Clear();
+            _nextHops.AsSpan(0, at).Clear();
+        }
+
+        _numbers[SrcMacColumn][at] = record.SrcMac;
+        _numbers[DstMacColumn][at] = record.DstMac;
+        _numbers[EtypeColumn][at] = record.Etype;
+        _nextHops[at] = record.NextHop;
     }
 
     private void WriteAddresses(int tag, UInt128[] all)

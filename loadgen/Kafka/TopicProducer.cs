@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Confluent.Kafka;
 using Weir.Loadgen.Replay;
@@ -123,6 +124,9 @@ public sealed class TopicProducer : IDisposable
     /// <summary>Partitions of the topic.</summary>
     public int PartitionCount { get; }
 
+    /// <summary>Time in which the sender had to wait, because too much was in flight or ahead of the consumer.</summary>
+    public double WaitedSeconds { get; private set; }
+
     /// <summary>Bytes that went to the brokers, requests whole, as of the last statistics.</summary>
     public long SentBytesOnWire => Interlocked.Read(ref _sentBytesOnWire);
 
@@ -160,10 +164,9 @@ public sealed class TopicProducer : IDisposable
         int partition, byte[]? key, byte[]? value, Timestamp timestamp, Headers? headers, int recordCount, CancellationToken cancellation)
     {
         var bytes = (value?.Length ?? 0) + (key?.Length ?? 0);
-        while (!HasRoom(partition, bytes))
+        if (!HasRoom(partition, bytes))
         {
-            cancellation.ThrowIfCancellationRequested();
-            Thread.Sleep(1);
+            WaitForRoom(partition, bytes, cancellation);
         }
 
         cancellation.ThrowIfCancellationRequested();
@@ -193,6 +196,18 @@ public sealed class TopicProducer : IDisposable
         _following.GetAwaiter().GetResult();
         _stop.Dispose();
         _producer.Dispose();
+    }
+
+    private void WaitForRoom(int partition, int bytes, CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
+        do
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Thread.Sleep(1);
+        }
+        while (!HasRoom(partition, bytes));
+        WaitedSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     // A message that is larger than a limit goes when nothing else is there.

@@ -30,6 +30,14 @@ internal static class Topics
         }
     }
 
+    /// <summary>The number of its partitions, asked by a client of its own over a plain connection.</summary>
+    /// <exception cref="KafkaException">There is no such topic, or no broker.</exception>
+    public static int CountPartitions(string bootstrap, string topic)
+    {
+        using var client = new AdminClientBuilder(Properties(bootstrap, [])).SetLogHandler((_, _) => { }).Build();
+        return CountPartitions(client.Handle, topic);
+    }
+
     /// <summary>The first part of the properties of all clients here: quiet, and what the user gave wins.</summary>
     /// <exception cref="ArgumentException">A property is not NAME=VALUE.</exception>
     public static Dictionary<string, string> Properties(string bootstrap, IEnumerable<string> properties)

@@ -23,6 +23,26 @@ public sealed class LatenessHistogram
         _counts[Math.Min(bucket, _counts.Length - 1)]++;
     }
 
+    /// <summary>The histogram by octave, from the first to the last that has a send.</summary>
+    /// <returns>Upper end of each octave in seconds, and its sends.</returns>
+    public IReadOnlyList<(double SecondsMax, long Count)> Octaves()
+    {
+        var octaves = new List<(double SecondsMax, long Count)> { (SmallestSeconds, _counts[0]) };
+        for (var first = 1; first < _counts.Length; first += StepsPerOctave)
+        {
+            long count = 0;
+            for (var bucket = first; bucket < Math.Min(first + StepsPerOctave, _counts.Length); bucket++)
+            {
+                count += _counts[bucket];
+            }
+
+            octaves.Add((octaves[^1].SecondsMax * 2, count));
+        }
+
+        var begin = octaves.FindIndex(octave => octave.Count > 0);
+        return begin < 0 ? [] : octaves[begin..(octaves.FindLastIndex(octave => octave.Count > 0) + 1)];
+    }
+
     /// <summary>The lateness that a share of the sends did not exceed; the upper end of its bucket.</summary>
     public double Quantile(double share)
     {

@@ -20,6 +20,7 @@ public sealed class Report(string title)
         Code,
         Table,
         Plot,
+        Bars,
     }
 
     /// <summary>Adds a heading.</summary>
@@ -40,6 +41,12 @@ public sealed class Report(string title)
     /// <param name="marks">Vertical lines with a word each, such as faults.</param>
     public void Plot(string caption, IReadOnlyList<PlotLine> lines, IReadOnlyList<(double X, string Word)>? marks = null) =>
         _parts.Add(new Part(PartKind.Plot, caption) { Lines = lines, Marks = marks ?? [] });
+
+    /// <summary>Adds a bar for each value, such as those of a histogram. Markdown has a table in its place.</summary>
+    /// <param name="caption">What is shown, with the unit.</param>
+    /// <param name="bars">Name, value, and the value in words.</param>
+    public void Bars(string caption, IReadOnlyList<(string Name, double Value, string Text)> bars) =>
+        _parts.Add(new Part(PartKind.Bars, caption) { BarValues = bars });
 
     /// <summary>Writes the file: HTML when it ends in .html or .htm, else Markdown.</summary>
     public void Write(string path)
@@ -71,6 +78,10 @@ public sealed class Report(string title)
                     text.Append($"{part.Text}\n\n");
                     AppendMarkdown(text, Summary(part));
                     break;
+                case PartKind.Bars:
+                    text.Append($"{part.Text}\n\n");
+                    AppendMarkdown(text, [(string[])["", ""], .. part.BarValues.Select(bar => (string[])[bar.Name, bar.Text])]);
+                    break;
                 default:
                     text.Append($"{part.Text}\n");
                     break;
@@ -100,6 +111,9 @@ public sealed class Report(string title)
                 case PartKind.Plot:
                     body.Append($"<figure><figcaption>{Escape(part.Text)}</figcaption>\n{SvgPlot.Draw(part.Lines, part.Marks)}</figure>\n");
                     break;
+                case PartKind.Bars:
+                    body.Append($"<figure><figcaption>{Escape(part.Text)}</figcaption>\n{SvgBars.Draw(part.BarValues)}</figure>\n");
+                    break;
                 default:
                     body.Append($"<p>{Escape(part.Text)}</p>\n");
                     break;
@@ -123,11 +137,11 @@ public sealed class Report(string title)
     private static List<IReadOnlyList<string>> Summary(Part part)
     {
         var rows = new List<IReadOnlyList<string>> { (string[])["", "least", "mean", "most"] };
-        rows.AddRange(part.Lines.Where(line => line.Points.Count > 0).Select(line => (string[])
-        [
-            line.Name, Number(line.Points.Min(point => point.Y)), Number(line.Points.Average(point => point.Y)),
-                Number(line.Points.Max(point => point.Y)),
-        ]));
+        rows.AddRange(part.Lines.Select(line => (line.Name, Known: line.Points.Select(point => point.Y).Where(double.IsFinite).ToList()))
+            .Where(line => line.Known.Count > 0).Select(line => (string[])
+            [
+                line.Name, Number(line.Known.Min()), Number(line.Known.Average()), Number(line.Known.Max()),
+            ]));
         return rows;
     }
 
@@ -166,5 +180,7 @@ public sealed class Report(string title)
         public IReadOnlyList<PlotLine> Lines { get; init; } = [];
 
         public IReadOnlyList<(double X, string Word)> Marks { get; init; } = [];
+
+        public IReadOnlyList<(string Name, double Value, string Text)> BarValues { get; init; } = [];
     }
 }

@@ -28,17 +28,21 @@ internal static class SvgPlot
             return svg.Append($"<text x=\"{Left}\" y=\"{Top}\">nothing was measured</text></svg>\n").ToString();
         }
 
-        var (fromX, toX) = Range(points.Min(point => point.X), points.Max(point => point.X));
-        var (fromY, toY) = Range(Math.Min(0, points.Min(point => point.Y)), points.Max(point => point.Y));
+        var (fromX, toX, tickCountX) = Round(points.Min(point => point.X), points.Max(point => point.X));
+        var (fromY, toY, tickCountY) = Round(Math.Min(0, points.Min(point => point.Y)), points.Max(point => point.Y));
         double X(double value) => Left + ((value - fromX) / (toX - fromX) * (Width - Left - Right));
         double Y(double value) => Height - Bottom - ((value - fromY) / (toY - fromY) * (Height - Top - Bottom));
-        for (var tick = 0; tick <= TickCount; tick++)
+        for (var tick = 0; tick <= tickCountY; tick++)
         {
-            var value = fromY + ((toY - fromY) * tick / TickCount);
+            var value = fromY + ((toY - fromY) * tick / tickCountY);
             svg.Append(Invariant(
                 $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value):0.0}\" y2=\"{Y(value):0.0}\" stroke=\"#e4e4e4\"/>"));
             svg.Append(Invariant($"<text x=\"{Left - 6}\" y=\"{Y(value) + 4:0.0}\" text-anchor=\"end\">{Number(value)}</text>\n"));
-            var at = fromX + ((toX - fromX) * tick / TickCount);
+        }
+
+        for (var tick = 0; tick <= tickCountX; tick++)
+        {
+            var at = fromX + ((toX - fromX) * tick / tickCountX);
             svg.Append(Invariant($"<text x=\"{X(at):0.0}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">{Number(at)}</text>\n"));
         }
 
@@ -62,7 +66,16 @@ internal static class SvgPlot
         return svg.Append("</svg>\n").ToString();
     }
 
-    private static (double From, double To) Range(double from, double to) => to > from ? (from, to) : (from, from + 1);
+    /// <summary>The range that begins and ends at round numbers, and into how many parts ticks at such numbers divide it.</summary>
+    private static (double From, double To, int TickCount) Round(double from, double to)
+    {
+        var least = Math.Max(to - from, 1e-6) / TickCount;
+        var power = Math.Pow(10, Math.Floor(Math.Log10(least)));
+        var step = power * ((least / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 });
+        var first = Math.Floor(from / step);
+        var last = Math.Max(first + 1, Math.Ceiling(to / step));
+        return (first * step, last * step, (int)(last - first));
+    }
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 

@@ -141,6 +141,24 @@ public sealed class CaptureFileTests : IDisposable
             ReadAll(cut));
     }
 
+    [Fact]
+    public void A_cut_that_is_stopped_leaves_a_capture_that_can_be_read()
+    {
+        Write(FilePath, Make(3_000, seed: 6));
+        var path = Path.Combine(_directory, "cut.weircap");
+        var cut = new CaptureCut();
+        using (var reader = CaptureReader.Open(FilePath))
+        using (var writer = CaptureWriter.Create(path, reader.Header))
+        {
+            Assert.False(cut.Copy(reader, writer, new CancellationToken(canceled: true)));
+        }
+
+        using var stopped = CaptureReader.Open(path);
+        Assert.True(stopped.HasIndex);
+        Assert.Empty(stopped.Segments);
+        Assert.Equal(0, cut.SegmentsDone);
+    }
+
     internal static List<CapturedMessage> Make(int count, int seed)
     {
         var random = new Random(seed);

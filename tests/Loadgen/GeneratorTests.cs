@@ -86,6 +86,51 @@ public sealed class GeneratorTests
         Assert.Equal(3, partitions.Values.Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Totals_are_those_of_the_messages_that_were_given_also_after_a_stop(bool isKeyed)
+    {
+        var generator = new Generator(_hostile with { IsKeyed = isKeyed });
+        long records = 0;
+        long good = 0;
+        var expected = new GeneratedTotals(countsRows: true);
+        foreach (var message in generator.Messages().Take(25))
+        {
+            using var sink = FlowSamples.Decode("weir", message.Value);
+            records += message.RecordCount;
+            good += sink.AcceptedCount;
+            expected.Add(message.Totals, 1);
+        }
+
+        Assert.Equal(25, generator.Totals.MessageCount);
+        Assert.Equal(records, generator.Totals.RecordCount);
+        Assert.Equal(good, generator.Totals.RecordCount - generator.Totals.MalformedCount);
+        Assert.Equal(expected.MeterSums, generator.Totals.MeterSums);
+        Assert.Equal(expected.Windows(0), generator.Totals.Windows(0));
+        Assert.Equal(expected.RowCount(3), generator.Totals.RowCount(3));
+    }
+
+    [Fact]
+    public void A_message_that_counts_three_times_adds_its_records_three_times_and_its_rows_once()
+    {
+        var generator = new Generator(_hostile);
+        var tripled = new GeneratedTotals(countsRows: true);
+        foreach (var message in generator.Messages(RecordCount))
+        {
+            tripled.Add(message.Totals, 3);
+        }
+
+        var once = generator.Totals;
+        Assert.Equal(3 * once.RecordCount, tripled.RecordCount);
+        Assert.Equal(once.MeterSums.Select(sum => 3 * sum), tripled.MeterSums);
+        Assert.Equal(
+            once.Windows(1).Select(window => (window.Window, 3 * window.RecordCount, 3 * window.Packets, 3 * window.Bytes)),
+            tripled.Windows(1));
+        Assert.Equal(once.RowCount(0), tripled.RowCount(0));
+        Assert.Equal((3 * once.MalformedCount, 3 * once.LateCount), (tripled.MalformedCount, tripled.LateCount));
+    }
+
     [Fact]
     public void A_batch_made_by_columns_has_the_bytes_of_the_writer()
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Weir.Codecs.Flow;
 
@@ -16,6 +17,7 @@ public static unsafe class Goflow2Writer
     /// <param name="output">The value of the Kafka message.</param>
     /// <param name="record">Its exporter becomes <c>sampler_address</c> when it is an address, else it is left out.</param>
     /// <param name="isDelimited">True to write its length before it, as goflow2 does unless told otherwise.</param>
+    [SkipLocalsInit]
     public static void Write(IBufferWriter<byte> output, in FlowRecord record, bool isDelimited)
     {
         Span<byte> scratch = stackalloc byte[RecordBytesMax];

@@ -1,5 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Weir.Core.Model;
 
 namespace Weir.Codecs.Flow;
@@ -128,42 +131,14 @@ public sealed class WeirBatchWriter
     /// <summary>Writes a column of numbers, or of indices of texts, as narrow as they allow.</summary>
     internal void WriteNumbers(int id, byte encoding, ReadOnlySpan<ulong> values)
     {
-        var min = ulong.MaxValue;
-        ulong max = 0;
-        foreach (var value in values)
-        {
-            min = Math.Min(min, value);
-            max = Math.Max(max, value);
-        }
-
+        var (min, max) = BoundsOf(values);
         var width = WidthOf(max - min);
         if (width == WidthOf(max))
         {
             min = 0; // A base that saves nothing keeps the reader from seeing at once that no value can be too large.
         }
 
-        var to = ReserveColumn(id, encoding, width, width * values.Length, min);
-        for (var index = 0; index < values.Length; index++)
-        {
-            var difference = values[index] - min;
-            switch (width)
-            {
-                case 1:
-                    to[index] = (byte)difference;
-                    break;
-                case 2:
-                    BinaryPrimitives.WriteUInt16LittleEndian(to[(index * 2)..], (ushort)difference);
-                    break;
-                case 4:
-                    BinaryPrimitives.WriteUInt32LittleEndian(to[(index * 4)..], (uint)difference);
-                    break;
-                case 8:
-                    BinaryPrimitives.WriteUInt64LittleEndian(to[(index * 8)..], difference);
-                    break;
-                default:
-                    return;
-            }
-        }
+        WriteDifferences(values, min, width, ReserveColumn(id, encoding, width, width * values.Length, min));
     }
 
     /// <summary>Writes a column of addresses.</summary>
@@ -277,6 +252,90 @@ public sealed class WeirBatchWriter
         0x20d => record.SamplingRate,
         _ => throw new ArgumentOutOfRangeException(nameof(id), id, "Not a column of numbers."),
     };
+
+    private static (ulong Min, ulong Max) BoundsOf(ReadOnlySpan<ulong> values)
+    {
+        var vectors = MemoryMarshal.Cast<ulong, Vector<ulong>>(values);
+        var least = new Vector<ulong>(ulong.MaxValue);
+        var most = Vector<ulong>.Zero;
+        foreach (var vector in vectors)
+        {
+            least = Vector.Min(least, vector);
+            most = Vector.Max(most, vector);
+        }
+
+        var min = ulong.MaxValue;
+        ulong max = 0;
+        for (var lane = 0; lane < Vector<ulong>.Count; lane++)
+        {
+            min = Math.Min(min, least[lane]);
+            max = Math.Max(max, most[lane]);
+        }
+
+        foreach (var value in values[(vectors.Length * Vector<ulong>.Count)..])
+        {
+            min = Math.Min(min, value);
+            max = Math.Max(max, value);
+        }
+
+        return (min, max);
+    }
+
+    /// <summary>Writes what is above the base in so many bytes each: as vectors, and the last few one by one.</summary>
+    private static void WriteDifferences(ReadOnlySpan<ulong> values, ulong min, int width, Span<byte> to)
+    {
+        if (width == 0)
+        {
+            return;
+        }
+
+        var done = BitConverter.IsLittleEndian ? WriteVectors(values, new Vector<ulong>(min), width, to) : 0;
+        for (var index = done; index < values.Length; index++)
+        {
+            var difference = values[index] - min;
+            switch (width)
+            {
+                case 1:
+                    to[index] = (byte)difference;
+                    break;
+                case 2:
+                    BinaryPrimitives.WriteUInt16LittleEndian(to[(index * 2)..], (ushort)difference);
+                    break;
+                case 4:
+                    BinaryPrimitives.WriteUInt32LittleEndian(to[(index * 4)..], (uint)difference);
+                    break;
+                default:
+                    BinaryPrimitives.WriteUInt64LittleEndian(to[(index * 8)..], difference);
+                    break;
+            }
+        }
+    }
+
+    /// <returns>How many values were written.</returns>
+    private static int WriteVectors(ReadOnlySpan<ulong> values, Vector<ulong> min, int width, Span<byte> to)
+    {
+        var from = MemoryMarshal.Cast<ulong, Vector<ulong>>(values);
+        var written = MemoryMarshal.Cast<byte, Vector<byte>>(to);
+        var joined = sizeof(ulong) / width; // So many vectors become one.
+        var count = Math.Min(from.Length / joined, written.Length);
+        for (var index = 0; index < count; index++)
+        {
+            var part = from.Slice(index * joined, joined);
+            written[index] = width switch
+            {
+                1 => Vector.Narrow(Narrow(part[..4], min), Narrow(part[4..], min)),
+                2 => Vector.AsVectorByte(Narrow(part, min)),
+                4 => Vector.AsVectorByte(Vector.Narrow(part[0] - min, part[1] - min)),
+                _ => Vector.AsVectorByte(part[0] - min),
+            };
+        }
+
+        return count * joined * Vector<ulong>.Count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<ushort> Narrow(ReadOnlySpan<Vector<ulong>> four, Vector<ulong> min) => Vector.Narrow(
+        Vector.Narrow(four[0] - min, four[1] - min), Vector.Narrow(four[2] - min, four[3] - min));
 
     private static int WidthOf(ulong value) =>
         value switch { 0 => 0, <= byte.MaxValue => 1, <= ushort.MaxValue => 2, <= uint.MaxValue => 4, _ => 8 };

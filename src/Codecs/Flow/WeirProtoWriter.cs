@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Weir.Codecs.Flow;
 
@@ -14,6 +15,7 @@ public static class WeirProtoWriter
     /// <summary>Appends a record.</summary>
     /// <param name="output">The value of the Kafka message; the batch is complete after each call.</param>
     /// <param name="record">Its <see cref="FlowRecord.Flows"/> is written unless it is 1.</param>
+    [SkipLocalsInit]
     public static void Write(IBufferWriter<byte> output, in FlowRecord record)
     {
         var bytesMax = RecordBytesMax + record.Exporter.Length;
