@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
@@ -16,7 +17,8 @@ namespace Weir.Aggregator;
 /// (0 is free). The place of a slot is the top bits of the hash, so a larger array keeps the order of the smaller one and
 /// growing is one sequential pass that touches no row. Each record goes through three steps, <see cref="Distance"/> records
 /// apart: its hash is made and its slot asked for; the row that the slot names is asked for; key and meters are compared and
-/// folded. So the misses of some 60 records overlap (<c>bench/README.md</c> has the figures beside a dictionary).
+/// folded. So the misses of some 60 records overlap (<c>bench/README.md</c> has the figures beside a dictionary). The steps are
+/// compiled for the key and the sums of the view (<see cref="WordCount"/>).
 /// </para>
 /// <para>
 /// Memory: a row of key + meters, 16 to 32 B of slots while it grows (8 B ÷ a load of ¼ to ½), and the unfilled rest of one slab.
@@ -29,7 +31,7 @@ namespace Weir.Aggregator;
 /// the days that the time check of ingest lets pass.
 /// </para>
 /// </remarks>
-internal sealed unsafe class FoldTable : IDisposable
+internal sealed unsafe partial class FoldTable : IDisposable
 {
     /// <summary>Records from one step to the next.</summary>
     internal const int Distance = 32;
@@ -50,6 +52,9 @@ internal sealed unsafe class FoldTable : IDisposable
     private const int CacheLineBytes = 64;
     private const int FragmentShift = 32;
 
+    private static readonly MethodInfo _foldRunOfAny = typeof(FoldTable).GetMethod(nameof(FoldRun), BindingFlags.Instance | BindingFlags.NonPublic)!;
+
+    private readonly RunFold _foldRun;
     private readonly SlabPool _slabs;
     private readonly SlotPool _slotPool;
     private readonly KeySegment[] _segments;
@@ -106,7 +111,13 @@ internal sealed unsafe class FoldTable : IDisposable
         }
 
         _rows = new RowStore(slabs, _rowBytes);
+        var sums = (_maxCount | _minCount) == 0 ? WordCount.TypeOf(_sumCount) : typeof(WordCount.Unknown);
+        var areWhole = _hashesTags && _usesSourceKeys && _sourceRowBytes == StreamSchema.HashBytes + _rowBytes;
+        var whole = WordCount.TypeOf(areWhole ? 1 : 0);
+        _foldRun = _foldRunOfAny.MakeGenericMethod(WordCount.TypeOf(_keyWords), sums, whole).CreateDelegate<RunFold>(this);
     }
+
+    private delegate void RunFold(byte* source, int count);
 
     /// <summary>The view.</summary>
     internal ViewPlan Plan { get; }
@@ -144,7 +155,7 @@ internal sealed unsafe class FoldTable : IDisposable
     internal void Fold(RecordChunk chunk)
     {
         Debug.Assert(_foldsRecords, "The view folds the rows of another one.");
-        FoldRun(chunk.Rows, chunk.RecordCount);
+        _foldRun(chunk.Rows, chunk.RecordCount);
     }
 
     /// <summary>Folds the rows of the view that this one is made from.</summary>
@@ -153,7 +164,7 @@ internal sealed unsafe class FoldTable : IDisposable
         Debug.Assert(!_foldsRecords && parentRows.RowBytes == _sourceRowBytes, "These are rows of the parent.");
         for (var first = 0; first < parentRows.Count; first += RowStore.RowsPerSlab)
         {
-            FoldRun(parentRows[first], Math.Min(RowStore.RowsPerSlab, parentRows.Count - first)); // Rows of a slab follow each other.
+            _foldRun(parentRows[first], Math.Min(RowStore.RowsPerSlab, parentRows.Count - first)); // Rows of a slab follow each other.
         }
     }
 
@@ -186,99 +197,6 @@ internal sealed unsafe class FoldTable : IDisposable
         NativeMemory.Free(_keyScratch);
     }
 
-    /// <summary>Folds rows that lie one after another: three steps a record, each a distance ahead of the next one.</summary>
-    [SkipLocalsInit]
-    private void FoldRun(byte* source, int count)
-    {
-        var hashes = stackalloc ulong[RingSize];
-        var candidates = stackalloc byte*[RingSize];
-        var made = Math.Min(count, 2 * Distance);
-        for (var index = 0; index < made; index++)
-        {
-            hashes[index] = MakeKey(source + ((nint)index * _sourceRowBytes), index);
-        }
-
-        var found = Math.Min(count, Distance);
-        for (var index = 0; index < found; index++)
-        {
-            candidates[index] = FindCandidate(hashes[index]);
-        }
-
-        var record = source;
-        var ahead = source + ((nint)made * _sourceRowBytes);
-        for (var index = 0; index < count; index++)
-        {
-            if (made < count)
-            {
-                hashes[made & RingMask] = MakeKey(ahead, made);
-                made++;
-                ahead += _sourceRowBytes;
-            }
-
-            if (found < count)
-            {
-                candidates[found & RingMask] = FindCandidate(hashes[found & RingMask]);
-                found++;
-            }
-
-            var key = _usesSourceKeys ? record + _sourceKeyOffset : _keyScratch + ((index & RingMask) * _keyBytes);
-            var candidate = candidates[index & RingMask];
-            if (candidate != null && RowVectors.AreEqual((ulong*)candidate, (ulong*)key, _keyWords))
-            {
-                FoldMeters((ulong*)(candidate + _keyBytes), (ulong*)(record + _sourceMetersOffset));
-            }
-            else
-            {
-                FoldOne(hashes[index & RingMask], (ulong*)key, (ulong*)(record + _sourceMetersOffset));
-            }
-
-            record += _sourceRowBytes;
-        }
-    }
-
-    /// <summary>The first step: makes the key where it is not the source's own, and asks for the slot of its hash.</summary>
-    /// <returns>The hash.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong MakeKey(byte* source, int index)
-    {
-        var key = source + _sourceKeyOffset;
-        if (!_usesSourceKeys)
-        {
-            key = Project(key, _keyScratch + ((index & RingMask) * _keyBytes));
-        }
-
-        var hash = _hashesTags ? TagHash.Combine(*(ulong*)source, *(ulong*)key) : TagHash.OfWords((ulong*)key, _keyWords);
-        Prefetch(_slots + (hash >> (64 - _slotShift)));
-        return hash;
-    }
-
-    /// <summary>The second step: asks for the row that the first matching slot names.</summary>
-    /// <returns>That row, which may be another key's; null when there is none.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private byte* FindCandidate(ulong hash)
-    {
-        var place = hash >> (64 - _slotShift);
-        var slot = _slots[place];
-        if (slot != 0 && slot >> FragmentShift != hash >> FragmentShift)
-        {
-            slot = _slots[(place + 1) & ((1UL << _slotShift) - 1)]; // One step covers most walks at half load.
-        }
-
-        if (slot == 0 || slot >> FragmentShift != hash >> FragmentShift)
-        {
-            return null;
-        }
-
-        var row = _rows[(int)(uint)slot - 1];
-        for (var offset = 0; offset < _rowBytes; offset += CacheLineBytes)
-        {
-            Prefetch(row + offset);
-        }
-
-        Prefetch(row + _rowBytes - 1); // Rows don't start at lines.
-        return row;
-    }
-
     private byte* Project(byte* from, byte* to)
     {
         var time = *(ulong*)from;
@@ -307,7 +225,7 @@ internal sealed unsafe class FoldTable : IDisposable
         var row = Find(hash, key, out var place);
         if (row != null)
         {
-            FoldMeters((ulong*)(row + _keyBytes), meters);
+            FoldMeters<WordCount.Unknown>((ulong*)(row + _keyBytes), meters);
         }
         else if (_rows.Count - _overflowRowCount < _rowsMax)
         {
@@ -356,6 +274,13 @@ internal sealed unsafe class FoldTable : IDisposable
         var row = (ulong*)_rows.Append();
         RowVectors.Copy(key, row, _keyWords);
         RowVectors.Copy(meters, row + _keyWords, _meterWords);
+        SetSlot(hash, place);
+    }
+
+    /// <summary>Names the row that was added last in its slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void SetSlot(ulong hash, ulong place)
+    {
         _slots[place] = (hash >> FragmentShift << FragmentShift) | (uint)_rows.Count;
         if (_rows.Count * 2L > 1L << _slotShift)
         {
@@ -364,8 +289,15 @@ internal sealed unsafe class FoldTable : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void FoldMeters(ulong* into, ulong* from)
+    private void FoldMeters<TSums>(ulong* into, ulong* from)
+        where TSums : unmanaged
     {
+        if (WordCount.IsKnown<TSums>())
+        {
+            RowVectors.Add(into, from, WordCount.Of<TSums>());
+            return;
+        }
+
         RowVectors.Add(into, from, _sumCount);
         if ((_maxCount | _minCount) != 0)
         {
@@ -399,7 +331,7 @@ internal sealed unsafe class FoldTable : IDisposable
         var row = Find(hash, key, out var place);
         if (row != null)
         {
-            FoldMeters((ulong*)(row + _keyBytes), meters);
+            FoldMeters<WordCount.Unknown>((ulong*)(row + _keyBytes), meters);
             return true;
         }
 
@@ -412,6 +344,7 @@ internal sealed unsafe class FoldTable : IDisposable
         return mayInsert;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Grow()
     {
         var shift = _slotShift + 1;

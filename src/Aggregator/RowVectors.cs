@@ -11,6 +11,14 @@ internal static unsafe class RowVectors
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool AreEqual(ulong* left, ulong* right, int wordCount)
     {
+        if (wordCount is >= 4 and <= 8)
+        {
+            // The usual lengths: the last four words, which may be some of the first four again, and no branch but one.
+            var last = wordCount - 4;
+            var difference = (Vector256.Load(left) ^ Vector256.Load(right)) | (Vector256.Load(left + last) ^ Vector256.Load(right + last));
+            return difference == Vector256<ulong>.Zero;
+        }
+
         var index = 0;
         for (; index + 4 <= wordCount; index += 4)
         {
@@ -20,32 +28,45 @@ internal static unsafe class RowVectors
             }
         }
 
-        if (index + 2 <= wordCount)
+        for (; index < wordCount; index++)
         {
-            if (Vector128.Load(left + index) != Vector128.Load(right + index))
+            if (left[index] != right[index])
             {
                 return false;
             }
-
-            index += 2;
         }
 
-        return index == wordCount || left[index] == right[index];
+        return true;
     }
 
     /// <summary>Copies words; the runs do not overlap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Copy(ulong* from, ulong* to, int wordCount)
     {
-        var index = 0;
-        for (; index + 4 <= wordCount; index += 4)
+        if (wordCount >= 8)
         {
-            Vector256.Load(from + index).Store(to + index);
+            Vector512.Load(from).Store(to);
+            for (var index = 8; index + 8 <= wordCount; index += 8)
+            {
+                Vector512.Load(from + index).Store(to + index);
+            }
         }
 
-        for (; index < wordCount; index++)
+        var rest = wordCount & ~7;
+        if ((wordCount & 4) != 0)
         {
-            to[index] = from[index];
+            Vector256.Load(from + rest).Store(to + rest);
+        }
+
+        rest = wordCount & ~3;
+        if ((wordCount & 2) != 0)
+        {
+            Vector128.Load(from + rest).Store(to + rest);
+        }
+
+        if ((wordCount & 1) != 0)
+        {
+            to[wordCount - 1] = from[wordCount - 1];
         }
     }
 
@@ -80,32 +101,37 @@ internal static unsafe class RowVectors
     }
 
     /// <summary>Adds meters modulo 2^64.</summary>
+    /// <remarks>
+    /// Each meter is stored once: with overlapping stores a hot row, folded again at once, would wait for them. The places of the
+    /// rest depend on <paramref name="count"/> alone, so with a count that the compiler knows there is neither a loop nor a branch.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Add(ulong* into, ulong* from, int count)
     {
-        var index = 0;
-        if (Vector512.IsHardwareAccelerated)
+        if (count >= 8)
         {
-            for (; index + 8 <= count; index += 8)
+            Add8(into, from);
+            for (var index = 8; index + 8 <= count; index += 8)
             {
-                (Vector512.Load(into + index) + Vector512.Load(from + index)).Store(into + index);
+                Add8(into + index, from + index);
             }
         }
 
-        for (; index + 4 <= count; index += 4)
+        var rest = count & ~7;
+        if ((count & 4) != 0)
         {
-            (Vector256.Load(into + index) + Vector256.Load(from + index)).Store(into + index);
+            (Vector256.Load(into + rest) + Vector256.Load(from + rest)).Store(into + rest);
         }
 
-        if (index + 2 <= count)
+        rest = count & ~3;
+        if ((count & 2) != 0)
         {
-            (Vector128.Load(into + index) + Vector128.Load(from + index)).Store(into + index);
-            index += 2;
+            (Vector128.Load(into + rest) + Vector128.Load(from + rest)).Store(into + rest);
         }
 
-        if (index < count)
+        if ((count & 1) != 0)
         {
-            into[index] = unchecked(into[index] + from[index]);
+            into[count - 1] = unchecked(into[count - 1] + from[count - 1]);
         }
     }
 
@@ -136,6 +162,20 @@ internal static unsafe class RowVectors
         for (; index < count; index++)
         {
             into[index] = Math.Min(into[index], from[index]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add8(ulong* into, ulong* from)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            (Vector512.Load(into) + Vector512.Load(from)).Store(into);
+        }
+        else
+        {
+            (Vector256.Load(into) + Vector256.Load(from)).Store(into);
+            (Vector256.Load(into + 4) + Vector256.Load(from + 4)).Store(into + 4);
         }
     }
 }
