@@ -1,4 +1,6 @@
-using System.Globalization;
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Text;
 
 namespace Weir.Host.Telemetry;
 
@@ -25,6 +27,14 @@ internal sealed class ThreadTimes
 
     /// <summary>A thread without a name of Weir's.</summary>
     private const string OtherStage = "runtime";
+
+    /// <summary>The kernel keeps 15 letters of a name, and three numbers.</summary>
+    private const int FileBytesMax = 128;
+
+    /// <summary>Names whose stage is remembered; a native library may name its threads as it likes.</summary>
+    private const int StagesMax = 1_024;
+
+    private static readonly ConcurrentDictionary<string, string> _stages = new(StringComparer.Ordinal);
 
     private readonly Dictionary<string, (string Name, StageTime Time)> _threads = new(StringComparer.Ordinal);
     private readonly Dictionary<string, StageTime> _ended = new(StringComparer.Ordinal);
@@ -80,6 +90,7 @@ internal sealed class ThreadTimes
         _ => "native", // The embedded ClickHouse names its own.
     };
 
+    /// <summary>Reads one thread; there are a hundred, and they are read each second, so without a text for each file.</summary>
     private static bool TryRead(string directory, out string name, out StageTime time)
     {
         time = default;
@@ -87,15 +98,16 @@ internal sealed class ThreadTimes
         try
         {
             // "cpu_ns wait_ns slices"; precise, unlike the ticks of "stat".
-            var fields = File.ReadAllText(Path.Combine(directory, "schedstat")).Split(' ');
-            if (fields.Length < 2
-                || !long.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var cpuNanoseconds)
-                || !long.TryParse(fields[1], NumberStyles.None, CultureInfo.InvariantCulture, out var waitNanoseconds))
+            Span<byte> bytes = stackalloc byte[FileBytesMax];
+            var fields = ReadFile(directory, "schedstat", bytes);
+            if (!Utf8Parser.TryParse(fields, out long cpuNanoseconds, out var length)
+                || length >= fields.Length
+                || !Utf8Parser.TryParse(fields[(length + 1)..], out long waitNanoseconds, out _))
             {
                 return false;
             }
 
-            name = StageOf(File.ReadAllText(Path.Combine(directory, "comm")).TrimEnd('\n'));
+            name = StageOf(ReadFile(directory, "comm", bytes).TrimEnd((byte)'\n'));
             time = new StageTime(TimeSpan.FromTicks(cpuNanoseconds / 100), TimeSpan.FromTicks(waitNanoseconds / 100));
             return true;
         }
@@ -103,5 +115,30 @@ internal sealed class ThreadTimes
         {
             return false; // The thread has ended meanwhile.
         }
+    }
+
+    private static ReadOnlySpan<byte> ReadFile(string directory, string name, Span<byte> bytes)
+    {
+        using var file = File.OpenHandle(Path.Combine(directory, name));
+        return bytes[..RandomAccess.Read(file, bytes, fileOffset: 0)];
+    }
+
+    /// <inheritdoc cref="StageOf(string)"/>
+    private static string StageOf(ReadOnlySpan<byte> threadName)
+    {
+        Span<char> chars = stackalloc char[FileBytesMax];
+        var name = chars[..Encoding.UTF8.GetChars(threadName, chars)];
+        var known = _stages.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (!known.TryGetValue(name, out var stage))
+        {
+            var text = name.ToString();
+            stage = StageOf(text);
+            if (_stages.Count < StagesMax)
+            {
+                _stages.TryAdd(text, stage);
+            }
+        }
+
+        return stage;
     }
 }
