@@ -343,7 +343,7 @@ internal sealed class WeirHost : IAsyncDisposable
         Profile = new ProfileEndpoint(_time),
         Account = () => _writer.Snapshot().Stored,
         Reload = _reloader is null ? null : cancel => _reloader.ReloadAsync("weir reload", cancel),
-        Positions = () => _source.Snapshot().Partitions,
+        Positions = _source.Positions,
         Writer = _writer.Snapshot,
         Sink = Sink.Description,
         Configuration = _configuration,

@@ -213,7 +213,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
 
         return new IngestSnapshot(
             topics,
-            [.. Volatile.Read(ref _assigned).Select(SnapshotOf)],
+            Positions(),
             _context.Rejects.Snapshot(),
             new TimeSpan(_workers.Sum(worker => worker.MemoryPauseTotal.Ticks)),
             Volatile.Read(ref _abandonedCount),
@@ -230,6 +230,9 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
             ReplayCount = _workers.Sum(worker => worker.ReplayCount),
         };
     }
+
+    /// <summary>One reading of the partitions' positions. Any thread.</summary>
+    public IReadOnlyList<PartitionSnapshot> Positions() => Array.ConvertAll(Volatile.Read(ref _assigned), SnapshotOf);
 
     /// <summary>The offset after the last message read of a partition; −1 when it is not assigned or none is known. Any thread.</summary>
     public long NextOffset(string topic, int partition)

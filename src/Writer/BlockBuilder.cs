@@ -124,6 +124,7 @@ public sealed class BlockBuilder : IDisposable
     {
         _rows.Dispose();
         _raw.Dispose();
+        _pool.Dispose();
         _frame?.Dispose();
     }
 

@@ -8,9 +8,16 @@ namespace Weir.Writer;
 /// <summary>The body of an insert: the pieces of a block, sent from where they lie, with one column more where the server needs it.</summary>
 internal sealed class BlockContent : HttpContent
 {
+    /// <summary>Cells of a piece of the added column: below the size of large objects, which only full collections take.</summary>
+    private const int CellsPerPiece = 32 << 10;
+
+    private static readonly byte[] _cells = [.. Enumerable.Repeat((byte)1, CellsPerPiece)];
+    private static readonly Lazy<byte[]> _framedCells = new(() => Frame(_cells));
+
     private readonly Block _block;
     private readonly byte[] _start = [];
-    private readonly byte[] _end = [];
+    private readonly List<ReadOnlyMemory<byte>> _end = [];
+    private readonly long _endBytes;
 
     /// <param name="block">The block.</param>
     /// <param name="blockColumn">A column to add, whose cells all are the block's name; null for the block as it is.</param>
@@ -21,7 +28,13 @@ internal sealed class BlockContent : HttpContent
         if (blockColumn is not null)
         {
             _start = Encode(Start(block));
-            _end = Encode(Column(block, blockColumn));
+            _end.Add(Encode(ColumnHead(block, blockColumn)));
+            for (var left = block.RowCount; left > 0; left -= CellsPerPiece)
+            {
+                _end.Add(Cells(Math.Min(left, CellsPerPiece)));
+            }
+
+            _endBytes = _end.Sum(piece => (long)piece.Length);
         }
     }
 
@@ -37,7 +50,10 @@ internal sealed class BlockContent : HttpContent
             await stream.WriteAsync(piece[from..], cancellationToken).ConfigureAwait(false);
         }
 
-        await stream.WriteAsync(_end, cancellationToken).ConfigureAwait(false);
+        foreach (var piece in _end)
+        {
+            await stream.WriteAsync(piece, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <inheritdoc/>
@@ -48,7 +64,7 @@ internal sealed class BlockContent : HttpContent
     protected override bool TryComputeLength(out long length)
     {
         // A length, so that a server never takes a body that was cut off for a whole one.
-        length = _block.EncodedBytes + _end.Length + (_start.Length == 0 ? 0 : _start.Length - _block.StartBytes);
+        length = _block.EncodedBytes + _endBytes + (_start.Length == 0 ? 0 : _start.Length - _block.StartBytes);
         return true;
     }
 
@@ -60,8 +76,8 @@ internal sealed class BlockContent : HttpContent
         return raw.ToArray();
     }
 
-    /// <summary>A LowCardinality column of one text: its dictionary, then one byte for each row.</summary>
-    private static byte[] Column(Block block, string name)
+    /// <summary>A LowCardinality column of one text: its dictionary, before one byte for each row.</summary>
+    private static byte[] ColumnHead(Block block, string name)
     {
         using var raw = new MemoryStream();
         WriteText(raw, name);
@@ -72,9 +88,6 @@ internal sealed class BlockContent : HttpContent
         WriteText(raw, ""); // Key 0 is always the empty text.
         WriteText(raw, block.Name.ToString());
         WriteNumber(raw, (ulong)block.RowCount);
-        var cells = new byte[block.RowCount];
-        Array.Fill(cells, (byte)1);
-        raw.Write(cells);
         return raw.ToArray();
     }
 
@@ -97,23 +110,17 @@ internal sealed class BlockContent : HttpContent
         raw.WriteByte((byte)value);
     }
 
-    /// <summary>The bytes in the block's own form. A byte for each row is not worth compressing.</summary>
-    private byte[] Encode(byte[] raw)
+    private static byte[] Frame(ReadOnlySpan<byte> raw)
     {
-        if (!_block.IsFramed)
-        {
-            return raw;
-        }
-
-        using var frame = new CompressedFrame(FrameMethod.None);
-        using var encoded = new MemoryStream();
-        var buffer = new byte[frame.BoundBytes(Math.Min(raw.Length, CompressedFrame.RawBytesMax))];
-        for (var offset = 0; offset < raw.Length; offset += CompressedFrame.RawBytesMax)
-        {
-            var length = Math.Min(CompressedFrame.RawBytesMax, raw.Length - offset);
-            encoded.Write(buffer, 0, frame.Write(raw.AsSpan(offset, length), buffer));
-        }
-
-        return encoded.ToArray();
+        using var frame = new CompressedFrame(FrameMethod.None); // A byte for each row is not worth compressing.
+        var buffer = new byte[frame.BoundBytes(raw.Length)];
+        return buffer[..frame.Write(raw, buffer)];
     }
+
+    /// <summary>The bytes in the block's own form.</summary>
+    private byte[] Encode(byte[] raw) => _block.IsFramed ? Frame(raw) : raw;
+
+    private ReadOnlyMemory<byte> Cells(int count) => !_block.IsFramed
+        ? _cells.AsMemory(0, count)
+        : count == CellsPerPiece ? _framedCells.Value : Frame(_cells.AsSpan(0, count));
 }

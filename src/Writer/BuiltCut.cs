@@ -7,17 +7,17 @@ namespace Weir.Writer;
 public sealed class BuiltCut : IDisposable
 {
     private readonly PiecePool _pool;
-    private readonly IReadOnlyList<byte[]> _arrays;
+    private readonly IReadOnlyList<Piece> _pieces;
     private int _isDisposed;
 
-    internal BuiltCut(Cut cut, BlockAccount account, IReadOnlyList<Block> blocks, IReadOnlyList<byte[]> arrays, PiecePool pool)
+    internal BuiltCut(Cut cut, BlockAccount account, IReadOnlyList<Block> blocks, IReadOnlyList<Piece> pieces, PiecePool pool)
     {
         Cut = cut;
         Account = account;
         Blocks = blocks;
-        _arrays = arrays;
+        _pieces = pieces;
         _pool = pool;
-        BytesHeld = (long)arrays.Count * PiecePool.PieceBytes;
+        BytesHeld = (long)pieces.Count * PiecePool.PieceBytes;
     }
 
     /// <summary>The cut; its rows are gone.</summary>
@@ -46,7 +46,7 @@ public sealed class BuiltCut : IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
-            _pool.Return(_arrays);
+            _pool.Return(_pieces);
         }
     }
 }

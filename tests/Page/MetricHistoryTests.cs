@@ -11,9 +11,9 @@ public sealed class MetricHistoryTests
     [Fact]
     public void A_scrape_is_read_series_by_series()
     {
-        var series = MetricScrape.Parse(
-            "# HELP weir_x Things.\n# TYPE weir_x counter\nweir_x{name=\"a b\",index=\"0\"} 12\n"
-            + "weir_y 1.5E+20\nweir_z NaN\nweir_w{le=\"+Inf\"} 3\n");
+        var series = new MetricScrape().Read(
+            "# HELP weir_x Things.\n# TYPE weir_x counter\nweir_x{name=\"a b\",index=\"0\"} 12\n"u8
+            + "weir_y 1.5E+20\nweir_z NaN\nweir_w{le=\"+Inf\"} 3\n"u8);
 
         Assert.Equal(
             [new("weir_x{name=\"a b\",index=\"0\"}", 12), new("weir_y", 1.5e20), new("weir_w{le=\"+Inf\"}", 3)], series);

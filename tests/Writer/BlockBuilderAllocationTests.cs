@@ -27,6 +27,25 @@ public sealed class BlockBuilderAllocationTests
         Assert.InRange(large, 1, BytesPerCutMax + 1_024);
     }
 
+    /// <summary>Blocks in arrays are what a collection of the oldest generation would be started for, in each flush.</summary>
+    [Fact]
+    public void Blocks_lie_outside_the_heap_from_the_first_cut_on()
+    {
+        const int RowCount = 20_000;
+        using var fixture = new CutFixture(TestRecords.Standard);
+        using var builder = new BlockBuilder(fixture.Schema, new WriterOptions { Compression = BlockCompression.None }, fixture.Budget);
+        _ = AllocatedBytes(fixture, builder, 10); // Code and static data.
+        var cut = fixture.Make(TestRecords.Random(fixture.Schema, new Random(1), RowCount, spread: RowCount), 1, _ => 0);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var built = builder.Build(cut);
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        var blockBytes = built.Blocks.Sum(block => block.EncodedBytes);
+        Assert.InRange(blockBytes, 64 * PiecePool.PieceBytes, long.MaxValue); // The control: they are large.
+        Assert.InRange(allocated, 1, blockBytes / 10); // What grows once: ranks of texts, lists.
+    }
+
     private static long AllocatedBytes(CutFixture fixture, BlockBuilder builder, int count)
     {
         var cut = fixture.Make(TestRecords.Random(fixture.Schema, new Random(count), count, spread: 5_000), 2, index => index & 1);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -30,7 +31,6 @@ internal sealed class AdminServer : IAsyncDisposable
     private static readonly JsonSerializerOptions _json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
     };
 
     private readonly WebApplication _app;
@@ -61,7 +61,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _app.Use(AddHeaders);
         _app.Use(CheckToken);
         _app.UseRouting();
-        _page = new PageEndpoints(version, sources, ScrapeText);
+        _page = new PageEndpoints(version, sources, Scrape);
         _page.Map(_app);
         _app.MapGet("/healthz", Healthz);
         _app.MapGet("/readyz", Readyz);
@@ -163,30 +163,38 @@ internal sealed class AdminServer : IAsyncDisposable
         return WriteHealthAsync(http, "ready", [.. health.DeadReasons, .. health.NotReadyReasons]);
     }
 
-    private Task Metrics(HttpContext http)
+    private async Task Metrics(HttpContext http)
     {
         if (http.Request.Query["snapshot"] == "true")
         {
             var json = new SnapshotJson(
                 DateTimeOffset.UtcNow, new Dictionary<string, string> { ["host"] = Environment.MachineName, ["version"] = _version });
+            Collect(json);
             http.Response.ContentType = "application/json; charset=utf-8";
-            return http.Response.WriteAsync(Collect(json).ToString()!, http.RequestAborted);
+            await http.Response.WriteAsync(json.ToString(), http.RequestAborted);
+            return;
         }
 
         http.Response.ContentType = PrometheusText.ContentType;
-        return http.Response.WriteAsync(ScrapeText(), http.RequestAborted);
+        using var text = Scrape();
+        text.WriteTo(http.Response.BodyWriter);
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
     }
 
-    private string ScrapeText() => Collect(new PrometheusText()).ToString()!;
+    /// <summary>The text of <c>/metrics</c>; the caller disposes it.</summary>
+    private PrometheusText Scrape()
+    {
+        var text = new PrometheusText();
+        Collect(text);
+        return text;
+    }
 
-    private MetricReader Collect(MetricReader reader)
+    private void Collect(MetricReader reader)
     {
         foreach (var source in _sources.Metrics)
         {
             source.Collect(reader);
         }
-
-        return reader;
     }
 
     private Task Queues(HttpContext http) =>
@@ -215,11 +223,18 @@ internal sealed class AdminServer : IAsyncDisposable
         reasons.Count == 0 ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable,
         new HealthReading(reasons.Count == 0 ? word : $"not {word}", _token.Permits(http.Request) ? reasons : [])); // They name servers.
 
-    private static Task WriteJsonAsync<T>(HttpContext http, HttpStatusCode status, T value)
+    private static async Task WriteJsonAsync<T>(HttpContext http, HttpStatusCode status, T value)
     {
         http.Response.StatusCode = (int)status;
         http.Response.ContentType = "application/json; charset=utf-8";
-        return http.Response.WriteAsync(JsonSerializer.Serialize(value, _json) + "\n", http.RequestAborted);
+        var output = http.Response.BodyWriter;
+        using (var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true }))
+        {
+            JsonSerializer.Serialize(json, value, _json);
+        }
+
+        output.Write("\n"u8);
+        await output.FlushAsync(http.RequestAborted);
     }
 
     private sealed record HealthReading(string Status, IReadOnlyList<string> Reasons);

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.IO.Pipelines;
 using System.Net;
 using System.Text.Json;
 
@@ -32,7 +34,8 @@ internal sealed class PageEndpoints : IDisposable
 
     private readonly string _version;
     private readonly AdminSources _sources;
-    private readonly Func<string> _scrape;
+    private readonly Func<PrometheusText> _scrape;
+    private readonly MetricScrape _metrics = new();
     private readonly TimeProvider _time;
     private readonly MetricHistory _history = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -46,8 +49,8 @@ internal sealed class PageEndpoints : IDisposable
     /// <summary>Prepares the endpoints; nothing is sampled before <see cref="Start"/>.</summary>
     /// <param name="version">Version of the program.</param>
     /// <param name="sources">What it tells.</param>
-    /// <param name="scrape">Gives the text of <c>/metrics</c>.</param>
-    public PageEndpoints(string version, AdminSources sources, Func<string> scrape)
+    /// <param name="scrape">Gives the text of <c>/metrics</c>; the caller disposes it.</param>
+    public PageEndpoints(string version, AdminSources sources, Func<PrometheusText> scrape)
     {
         _version = version;
         _sources = sources;
@@ -86,7 +89,7 @@ internal sealed class PageEndpoints : IDisposable
         {
             do
             {
-                _history.Add(_time.GetUtcNow(), MetricScrape.Parse(_scrape()));
+                _history.Add(_time.GetUtcNow(), Scrape());
             }
             while (await timer.WaitForNextTickAsync(_stopping.Token));
         }
@@ -96,13 +99,19 @@ internal sealed class PageEndpoints : IDisposable
         }
     }
 
+    private Dictionary<string, double> Scrape()
+    {
+        using var text = _scrape();
+        return _metrics.Read(text);
+    }
+
     private PageReading Reading()
     {
         lock (_readingLock)
         {
             if (_reading is null || _time.GetElapsedTime(_readingAt) > _readingAgeMax)
             {
-                _reading = PageReading.Take(_time.GetUtcNow(), _sources, MetricScrape.Parse(_scrape()));
+                _reading = PageReading.Take(_time.GetUtcNow(), _sources, Scrape());
                 _readingAt = _time.GetTimestamp();
             }
 
@@ -142,10 +151,13 @@ internal sealed class PageEndpoints : IDisposable
         return http.Response.Body.WriteAsync(asset.Bytes, http.RequestAborted).AsTask();
     }
 
-    private Task WriteReadingAsync(HttpContext http)
+    private async Task WriteReadingAsync(HttpContext http)
     {
         http.Response.ContentType = "application/json; charset=utf-8";
-        return http.Response.WriteAsync(Reading().ToJson(earlier: null) + "\n", http.RequestAborted);
+        var output = http.Response.BodyWriter;
+        Reading().WriteTo(output, earlier: null);
+        output.Write("\n"u8);
+        await output.FlushAsync(http.RequestAborted);
     }
 
     private Task WriteConfigurationAsync(HttpContext http)
@@ -174,8 +186,8 @@ internal sealed class PageEndpoints : IDisposable
             do
             {
                 var reading = Reading();
-                await http.Response.WriteAsync($"data: {reading.ToJson(sent)}\n\n", cancel.Token);
-                await http.Response.Body.FlushAsync(cancel.Token);
+                WriteEvent(http.Response.BodyWriter, reading, sent);
+                await http.Response.BodyWriter.FlushAsync(cancel.Token);
                 sent = reading;
             }
             while (await timer.WaitForNextTickAsync(cancel.Token));
@@ -188,6 +200,13 @@ internal sealed class PageEndpoints : IDisposable
         {
             _streams.Release();
         }
+    }
+
+    private static void WriteEvent(PipeWriter output, PageReading reading, PageReading? sent)
+    {
+        output.Write("data: "u8);
+        reading.WriteTo(output, sent);
+        output.Write("\n\n"u8);
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -6,10 +7,10 @@ namespace Weir.Host.Admin.Page;
 
 /// <summary>Everything that the page and <c>weir top</c> show, read at one moment.</summary>
 /// <param name="At">The moment.</param>
-/// <param name="Parts">The parts as JSON, each with its name.</param>
+/// <param name="Parts">The parts as JSON in UTF-8, each with its name.</param>
 /// <param name="Metrics">Every series of <c>/metrics</c>.</param>
 internal sealed record PageReading(
-    DateTimeOffset At, IReadOnlyList<KeyValuePair<string, string>> Parts, IReadOnlyDictionary<string, double> Metrics)
+    DateTimeOffset At, IReadOnlyList<KeyValuePair<string, byte[]>> Parts, IReadOnlyDictionary<string, double> Metrics)
 {
     private static readonly JsonSerializerOptions _json = new()
     {
@@ -46,31 +47,27 @@ internal sealed record PageReading(
             metrics);
     }
 
-    /// <summary>The reading as one JSON object, or what of it differs from an earlier one.</summary>
+    /// <summary>Writes the reading as one JSON object, or what of it differs from an earlier one.</summary>
+    /// <param name="output">Gets it.</param>
     /// <param name="earlier">What the receiver has; null for nothing.</param>
-    public string ToJson(PageReading? earlier)
+    public void WriteTo(IBufferWriter<byte> output, PageReading? earlier)
     {
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, WriterOptions))
+        using var writer = new Utf8JsonWriter(output, WriterOptions);
+        writer.WriteStartObject();
+        writer.WriteNumber("time", At.ToUnixTimeMilliseconds() / 1000.0);
+        writer.WriteBoolean("is_whole", earlier is null);
+        for (var index = 0; index < Parts.Count; index++)
         {
-            writer.WriteStartObject();
-            writer.WriteNumber("time", At.ToUnixTimeMilliseconds() / 1000.0);
-            writer.WriteBoolean("is_whole", earlier is null);
-            var had = earlier?.Parts.ToDictionary(part => part.Key, part => part.Value);
-            foreach (var (name, json) in Parts)
+            var (name, json) = Parts[index];
+            if (earlier is null || !earlier.Parts[index].Value.AsSpan().SequenceEqual(json))
             {
-                if (had is null || had[name] != json)
-                {
-                    writer.WritePropertyName(name);
-                    writer.WriteRawValue(json);
-                }
+                writer.WritePropertyName(name);
+                writer.WriteRawValue(json);
             }
-
-            WriteMetrics(writer, earlier?.Metrics);
-            writer.WriteEndObject();
         }
 
-        return System.Text.Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+        WriteMetrics(writer, earlier?.Metrics);
+        writer.WriteEndObject();
     }
 
     private void WriteMetrics(Utf8JsonWriter writer, IReadOnlyDictionary<string, double>? earlier)
@@ -95,5 +92,5 @@ internal sealed record PageReading(
         writer.WriteEndObject();
     }
 
-    private static KeyValuePair<string, string> Part<T>(string name, T value) => new(name, JsonSerializer.Serialize(value, _json));
+    private static KeyValuePair<string, byte[]> Part<T>(string name, T value) => new(name, JsonSerializer.SerializeToUtf8Bytes(value, _json));
 }
