@@ -8,7 +8,7 @@ namespace Weir.Tests.Drill;
 
 /// <summary>
 /// A group under load grows from one worker to four, is rolled, loses one to kill -9, and shrinks to one again: nothing is lost or
-/// counted twice, rows stay fresh, and no partition is without an owner for longer than the session time-out.
+/// counted twice. What it costs in freshness is printed. And a group of static members is rolled, of which nobody else takes notice.
 /// </summary>
 [Collection(ProcessesCollection.Name)]
 public sealed class ScaleDrillTests(ITestOutputHelper output)
@@ -20,32 +20,19 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
     /// <summary>One view is enough, and each more is files by the thousand: 18.16 keeps a file for each column of each insert for minutes.</summary>
     private const string View = "ports_1m";
 
-    private const string Killed = "kill -9";
-    private const string Consumer = "group.protocol: consumer";
-    private const string Classic = "session.timeout.ms: 10000, heartbeat.interval.ms: 300";
-
-    private static readonly TimeSpan _session = TimeSpan.FromSeconds(10);
-
     /// <summary>Longer than a process takes to stop and to start, on a busy machine too.</summary>
     private static readonly TimeSpan _staticSession = TimeSpan.FromSeconds(90);
 
     /// <summary>
-    /// From the end of a killed member's session to the next owner's start: the broker looks for such members once a second, members ask it
-    /// for news every 0.3 s, and the rest is a machine that runs everything else as well.
+    /// A member that was killed is missed after the session time-out. A partition that moves is revoked in one rebalance and given away in the
+    /// next, and the broker of the tests, unlike Kafka, ends each no sooner than a session time-out after it has begun.
     /// </summary>
-    private static readonly TimeSpan _assignment = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _movedWithin = 3 * TimeSpan.FromSeconds(3); // PipelineBed's session time-out.
 
     private static readonly (string Name, string Value) _flush = ("WEIR__FLUSH__INTERVAL", "1s");
 
-    /// <summary>
-    /// How the members belong to their group. With the classic protocol the broker of the tests, unlike Kafka, ends each rebalance no sooner
-    /// than a session time-out after it began, and a partition that moves needs two: it is run for the account, when there is time.
-    /// </summary>
-    public static TheoryData<string> Protocols => Environment.GetEnvironmentVariable("WEIR_LONG") == "true" ? [Consumer, Classic] : [Consumer];
-
-    [RealPartTheory(RealPart.LocalRdkafka, RealPart.ClickHouseServer, RealPart.ZooKeeper)]
-    [MemberData(nameof(Protocols))]
-    public async Task A_group_grows_rolls_loses_a_worker_and_shrinks_and_the_audit_is_exact(string protocol)
+    [RealPartFact(RealPart.LocalRdkafka, RealPart.ClickHouseServer, RealPart.ZooKeeper)]
+    public async Task A_group_grows_rolls_loses_a_worker_and_shrinks_and_the_audit_is_exact()
     {
         await using var keeper = new ZooKeeperServer();
         await keeper.StartAsync();
@@ -53,8 +40,8 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
         try
         {
             await server.StartAsync();
-            using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}", _session);
-            var config = Configure(bed, $"url: {server.Url}, database: drill, retention: {{ 1s: off, 1m: off }}", protocol);
+            using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
+            var config = Configure(bed, $"url: {server.Url}, database: drill, retention: {{ 1s: off, 1m: off }}", PipelineBed.FastGroup);
             var group = new WorkerGroup(bed, config, PartitionCount, _flush);
             await group.GrowAsync(1);
             await using var load = new DrillLoad(bed, DrillTraffic.OfNow("flows", PartitionCount, RecordsPerMessage));
@@ -64,7 +51,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
             await group.RollAsync();
             load.Mark("roll of 4");
             await group.KillAsync(2);
-            load.Mark(Killed);
+            load.Mark("kill -9");
             await group.ShrinkAsync(1);
             load.Mark("3 → 1");
             await load.StopAsync();
@@ -80,9 +67,10 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
             load.Report(output.WriteLine);
             output.WriteLine($"{group.UndrainedCount} of 6 stops met a rebalance and left plans to the next owner");
             Assert.Equal(4, load.Steps().Count);
-            if (protocol == Consumer)
+            if (Environment.GetEnvironmentVariable("WEIR_LONG") == "true")
             {
-                Assert.All(load.Steps(), step => AssertWithinLimits(step, step.Name == Killed ? _session + _assignment : _session));
+                // On a machine of its own only: how long a hand-over takes by the wall clock is the machine's to say.
+                Assert.All(load.Steps(), step => AssertWithinLimits(step, _movedWithin));
             }
         }
         finally
@@ -105,7 +93,7 @@ public sealed class ScaleDrillTests(ITestOutputHelper output)
         {
             await server.StartAsync();
             using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}", _staticSession);
-            var config = Configure(bed, $"url: {server.Url}, database: roll, retention: {{ 1s: off, 1m: off }}", Consumer);
+            var config = Configure(bed, $"url: {server.Url}, database: roll, retention: {{ 1s: off, 1m: off }}", "group.protocol: consumer");
             var group = new WorkerGroup(bed, config, PartitionCount, _flush) { IsStatic = true };
             await group.GrowAsync(3);
             await using var load = new DrillLoad(bed, DrillTraffic.OfNow("flows", PartitionCount, RecordsPerMessage));

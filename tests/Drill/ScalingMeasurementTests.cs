@@ -40,12 +40,9 @@ public sealed class ScalingMeasurementTests(ITestOutputHelper output)
         try
         {
             await server.StartAsync();
-            using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}", TimeSpan.FromSeconds(10));
+            using var bed = await PipelineBed.StartAsync($"flows:{PartitionCount}");
             var config = bed.Configure(
-                $"url: {server.Url}, database: laws, retention: {{ 1s: off, 1m: off }}",
-                [("flows", "weir")],
-                groupOptions: "group.protocol: consumer", // With the other one the broker of the tests gives a partition away late (ScaleDrillTests).
-                more: $$"""
+                $"url: {server.Url}, database: laws, retention: {{ 1s: off, 1m: off }}", [("flows", "weir")], more: $$"""
                     views:
                       - { name: {{View}}, granularity: 1m, tags: [src_addr], meters: [records, bytes] }
                     """);

@@ -7,7 +7,7 @@ namespace Weir.Tests.EndToEnd;
 internal sealed class PipelineBed : IDisposable
 {
     /// <summary>Properties of librdkafka by which members come and go fast.</summary>
-    private const string FastGroup = "session.timeout.ms: 3000, heartbeat.interval.ms: 200";
+    public const string FastGroup = "session.timeout.ms: 3000, heartbeat.interval.ms: 200";
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("weir-e2e-");
     private readonly List<WeirRun> _runs = [];
