@@ -21,7 +21,7 @@ internal enum TwoCoreLayout
 
     /// <summary>
     /// Two threads decode, each its partition, and send each record to the one of two folding threads that owns its
-    /// hash.
+    /// hash; each core builds the blocks of one partition.
     /// </summary>
     Exchange,
 
@@ -48,6 +48,7 @@ internal sealed class TwoCorePath : IDisposable
     private readonly QueuedShard[] _shards = [];
     private readonly AggregationWorker[] _workers;
     private readonly Cut?[] _folded = new Cut?[PartitionCount];
+    private readonly SemaphoreSlim[] _foldedCount = [.. Enumerable.Range(0, PartitionCount).Select(_ => new SemaphoreSlim(0))];
     private readonly Lock _lock = new();
     private readonly long[] _coreNanos = new long[PartitionCount];
     private PathResult _result;
@@ -69,7 +70,7 @@ internal sealed class TwoCorePath : IDisposable
         }
 
         _workers = _shards.Length > 0
-            ? [.. _shards.Select((shard, index) => Worker(index, shard.Queue, cut => Build(cut, cut.Partition.Partition)))]
+            ? [.. _shards.Select((shard, index) => Worker(index, shard.Queue, HandOver))]
             : [.. Enumerable.Range(0, PartitionCount).Select(index => Worker(index, null, cut => _folded[index] = cut))];
     }
 
@@ -129,6 +130,11 @@ internal sealed class TwoCorePath : IDisposable
             worker.Dispose();
         }
 
+        foreach (var count in _foldedCount)
+        {
+            count.Dispose();
+        }
+
         _rows.Dispose();
         _chunks.Dispose();
     }
@@ -176,7 +182,24 @@ internal sealed class TwoCorePath : IDisposable
                 Ingest(partitions[partition], partition, _shards);
             }
         })).ToArray();
-        Join([.. folding, .. reading]);
+
+        // As in the program, what folds does not build. There, the one builder works beside the reading of the next cuts; here, where a
+        // run is one cut of each partition, both cores build at its end.
+        var building = Enumerable.Range(0, PartitionCount).Select(partition => Thread(
+            ingestCount == 1 ? PartitionCount - 1 : partition,
+            () =>
+            {
+                _foldedCount[partition].Wait();
+                Build(_folded[partition]!, partition);
+            })).ToArray();
+        Join([.. folding, .. reading, .. building]);
+    }
+
+    /// <summary>Gives a cut to the thread that builds its partition's blocks. The thread of its last shard.</summary>
+    private void HandOver(Cut cut)
+    {
+        _folded[cut.Partition.Partition] = cut;
+        _foldedCount[cut.Partition.Partition].Release();
     }
 
     private AggregationWorker Worker(int index, StageQueue<RecordChunk>? queue, Action<Cut> folded) => new(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weir.Core.Model;
 
 namespace Weir.Ingest;
@@ -307,15 +308,32 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     {
         var row = Row;
         var spread = _cut.Spread!;
+        var openChunks = _state.OpenChunks;
         for (var index = 0; index < count; index++, row += _recordBytes)
         {
             var shard = spread.ShardOf(*(ulong*)row);
-            var chunk = _state.OpenChunks[shard] ?? OpenChunk(shard);
-            Unsafe.CopyBlockUnaligned(chunk.Rows + ((nint)chunk.RecordCount * _recordBytes), row, (uint)_recordBytes);
+            var chunk = openChunks[shard] ?? OpenChunk(shard);
+            CopyRecord(row, chunk.Rows + ((nint)chunk.RecordCount * _recordBytes));
             if (++chunk.RecordCount == RecordChunk.RecordsMax)
             {
                 Send(_state, shard);
             }
+        }
+    }
+
+    /// <summary>Copies a record, whose length is a multiple of 8, in line: a block copy is a call and as many tests.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void CopyRecord(byte* from, byte* to)
+    {
+        var offset = 0;
+        for (; offset + Vector256<byte>.Count <= _recordBytes; offset += Vector256<byte>.Count)
+        {
+            Vector256.Load(from + offset).Store(to + offset);
+        }
+
+        for (; offset < _recordBytes; offset += sizeof(ulong))
+        {
+            *(ulong*)(to + offset) = *(ulong*)(from + offset);
         }
     }
 
