@@ -39,7 +39,7 @@ internal static class TelemetryLine
     private static readonly bool[] _turns = [true, false, false, true, true, false];
 
     /// <summary>The group.</summary>
-    public static LineGroup Group { get; } = new([Id], "whole program, CPU a flow with all telemetry on / all off", Run);
+    public static LineGroup Group { get; } = new([Id], "whole program, CPU a flow with all telemetry on / all off", Run) { IsLong = true };
 
     private static IEnumerable<LineResult> Run(BenchContext context)
     {
