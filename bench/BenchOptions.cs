@@ -13,7 +13,8 @@ internal sealed record BenchOptions
         each line. The ratios count; the times are this machine's. Exit code 0; 1 when the gate fails or two peers disagree; 2 for
         wrong usage.
 
-          --quick                 fewer rounds and smaller sizes, under 5 minutes
+          --quick                 fewer rounds and smaller sizes, under 5 minutes; leaves out the lines that take minutes alone
+                                  (process.exactness, process.telemetry), unless --only names them
           --gate                  exit 1 where a ratio is beyond its floor, or more than 25 % worse than the baseline
           --only LINE[,LINE]      these lines only; vs.clickhouse stands for all that begin with it and a dot
           --json FILE             also write the table as JSON
@@ -99,6 +100,9 @@ internal sealed record BenchOptions
 
     /// <summary>True when a group is to be measured.</summary>
     internal bool Wants(LineGroup group) => Only.Count == 0 || Only.Any(group.IsNamed);
+
+    /// <summary>True when a group would take longer than a quick run may, and nobody has asked for it by name.</summary>
+    internal bool LeavesOut(LineGroup group) => IsQuick && group.IsLong && Only.Count == 0;
 
     private static string[] Names(string? list) =>
         (list ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

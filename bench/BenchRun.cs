@@ -58,6 +58,12 @@ internal sealed class BenchRun(BenchOptions options, IReadOnlyList<LineGroup> gr
         output.WriteLine(ReportTable.Header());
         foreach (var group in groups.Where(options.Wants))
         {
+            if (options.LeavesOut(group))
+            {
+                LeaveOut(group);
+                continue;
+            }
+
             Measure(group, new BenchContext(plan, what => error.WriteLine($"  [{Stopwatch.GetElapsedTime(begun):mm\\:ss}] {what}")));
         }
 
@@ -79,6 +85,20 @@ internal sealed class BenchRun(BenchOptions options, IReadOnlyList<LineGroup> gr
     /// <summary>Where the baseline lies: in the repository that the program was built in.</summary>
     private static string DefaultBaselinePath() =>
         Path.Combine(RepositoryRoot.DirectoryPath ?? AppContext.BaseDirectory, "bench", "baseline", "weir-bench.json");
+
+    /// <summary>Says that lines were not measured, and how to have them.</summary>
+    private void LeaveOut(LineGroup group)
+    {
+        foreach (var id in group.Ids)
+        {
+            var line = new LineResult(id, group.What, "")
+            {
+                Skipped = $"it takes minutes, so --quick leaves it out; ./weir-bench --only {id}",
+            };
+            _lines.Add(line);
+            output.WriteLine(ReportTable.Line(line, Before(line)));
+        }
+    }
 
     private void Measure(LineGroup group, BenchContext context)
     {
@@ -120,9 +140,10 @@ internal sealed class BenchRun(BenchOptions options, IReadOnlyList<LineGroup> gr
             .Select(judged => $"{judged.Line.Id} ({ReportTable.Number(judged.Line.Ratio)}: {judged.Verdict})")
             .ToList();
         var goalCount = _lines.Count(line => Gate.Judge(line, Before(line)) == Verdict.ReachesGoal);
+        var measuredCount = _lines.Count(line => line.Skipped is null);
         var heldCount = _lines.Count(line => line.Target is not null && line.Ratio is not null);
         output.WriteLine(
-            $"\n{_lines.Count} lines in {elapsed:mm\\:ss}; of {heldCount} with a floor, {goalCount} reach their goal"
+            $"\n{measuredCount} lines in {elapsed:mm\\:ss}; of {heldCount} with a floor, {goalCount} reach their goal"
             + (beyond.Count == 0 ? ", none is beyond its floor or baseline." : $", {beyond.Count} fail: {string.Join(", ", beyond)}."));
         foreach (var failure in _failures)
         {

@@ -16,7 +16,7 @@ internal static class ExactnessLine
 
     /// <summary>The group.</summary>
     public static LineGroup Group { get; } = new(
-        [Id], "whole program, CPU a flow with plans in Kafka and ledger rows / without them", Run);
+        [Id], "whole program, CPU a flow with plans in Kafka and ledger rows / without them", Run) { IsLong = true };
 
     private static IEnumerable<LineResult> Run(BenchContext context)
     {

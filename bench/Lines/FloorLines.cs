@@ -129,6 +129,7 @@ internal static class FloorLines
     /// <summary>Reads the topic from its beginning and looks at nothing.</summary>
     private static ulong ConsumeAll(string bootstrap, long messageCount)
     {
+        _ = NativeHeap.Keep(); // As weir does.
         using var consumer = new ConsumerBuilder<Ignore, Ignore>(
             ConsumerSettings.Build(new IngestOptions { Bootstrap = bootstrap, Group = "floor" })).SetLogHandler((_, _) => { }).Build();
         using var queue = new NativeMessageQueue(KafkaNative.HandleOf(consumer), [Feeder.Topic], ConsumeBatch);

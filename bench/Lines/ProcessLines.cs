@@ -25,6 +25,9 @@ internal static class ProcessLines
     /// </summary>
     private const int RepeatCount = 5;
 
+    /// <summary>Threads that take less of a flow are not told.</summary>
+    private const double ShownNanosMin = 0.05;
+
     private static readonly string[] _consumerThreads = ["ingest ", "source", "dead letters", "weir", "rdk:", ".NET", "dotnet"];
 
     /// <summary>Records before the compiler of .NET has come to an end, on a machine that leaves it time.</summary>
@@ -42,9 +45,16 @@ internal static class ProcessLines
 
     /// <summary>A group for each format.</summary>
     public static IReadOnlyList<LineGroup> Groups { get; } = [.. _formats.Select(format => new LineGroup(
-        [$"process.{format.Name}.rate", $"process.{format.Name}.cpu", $"process.{format.Name}.gen2"],
-        $"whole program, {format.Format}, sustained: M flows/s / the rate required; CPU a flow / the in-memory path's; gen-2 collections",
+        Ids(format.Name, hasLimit: format.Cpu is not null),
+        $"whole program, {format.Format}, sustained: M flows/s / the rate required; CPU a flow / the in-memory path's, / that with "
+            + "librdkafka's own; gen-2 collections",
         context => Run(context, format.Format, format.Name, format.RequiredMillions, format.Cpu)))];
+
+    private static string[] Ids(string name, bool hasLimit)
+    {
+        string[] limit = hasLimit ? [$"process.{name}.limit"] : [];
+        return [$"process.{name}.rate", $"process.{name}.cpu", .. limit, $"process.{name}.gen2"];
+    }
 
     private static IEnumerable<LineResult> Run(BenchContext context, string format, string name, double required, LineTarget? cpu)
     {
@@ -88,22 +98,61 @@ internal static class ProcessLines
                 + $"broker and feeder share the {Environment.ProcessorCount} cores: {run.BrokerCores:F2} and {run.FeederCores:F2} of a core, "
                 + $"weir {run.Cores:F2}.",
         };
-        var consumer = run.ConsumerNanos / run.RecordCount;
-        yield return new LineResult($"process.{name}.cpu", $"CPU a flow of the consumer's side / the in-memory path, {format}", "ns/flow")
+        foreach (var line in Cpu(context, program, flows, format, name, inMemory, run, cpuTarget))
         {
-            Ours = consumer,
-            Peer = inMemory,
-            Ratio = consumer / inMemory,
-            Target = cpuTarget,
-            Note = $"All threads of weir but those of the embedded engine; with them {run.ProcessNanos / run.RecordCount:F0} "
-                + $"ns. Engine: {run.EngineThreads}.",
-        };
+            yield return line;
+        }
+
         yield return new LineResult($"process.{name}.gen2", "gen-2 collections of the program in that time", "count")
         {
             Ours = run.Gen2Count,
             Ratio = run.Gen2Count,
             Target = run.Gen2Count is null ? null : LineTarget.AtMost(0, 0),
             Skipped = run.Gen2Count is null ? "this build of weir has no metric of its collections" : null,
+        };
+    }
+
+    /// <summary>The consumer's CPU beside what cannot be less: the path in memory, and that with librdkafka's own consuming.</summary>
+    private static IEnumerable<LineResult> Cpu(
+        BenchContext context,
+        string program,
+        FlowSet flows,
+        string format,
+        string name,
+        double inMemory,
+        ProgramRun run,
+        LineTarget? target)
+    {
+        var consumer = run.ConsumerNanos / run.RecordCount;
+        var threads = run.ConsumerThreads
+            .Select(thread => (thread.Name, Nanos: thread.Nanos / run.RecordCount))
+            .Where(thread => thread.Nanos >= ShownNanosMin)
+            .Select(thread => $"{thread.Name} {thread.Nanos:F1}");
+        yield return new LineResult($"process.{name}.cpu", $"CPU a flow of the consumer's side / the in-memory path, {format}", "ns/flow")
+        {
+            Ours = consumer,
+            Peer = inMemory,
+            Ratio = consumer / inMemory,
+            Target = target,
+            Note = $"All threads of weir but those of the embedded engine: {string.Join(", ", threads)}; with the engine "
+                + $"{run.ProcessNanos / run.RecordCount:F0} ns. Engine: {run.EngineThreads}.",
+        };
+        if (target is null)
+        {
+            yield break;
+        }
+
+        var client = BareConsumer.NanosPerFlow(context.Plan, program, flows, format);
+        yield return new LineResult(
+            $"process.{name}.limit",
+            $"CPU a flow of the consumer's side / (the in-memory path + librdkafka's own consuming), {format}",
+            "ns/flow")
+        {
+            Ours = consumer,
+            Peer = inMemory + client,
+            Ratio = consumer / (inMemory + client),
+            Note = $"librdkafka alone, the same batches and settings, messages gone through and released: {client:F1} ns. So the "
+                + $"consumer's side takes at least {(inMemory + client) / inMemory:F2} times what the in-memory path takes.",
         };
     }
 
@@ -200,7 +249,11 @@ internal static class ProcessLines
             var elapsed = Stopwatch.GetElapsedTime(At, after.At);
             var threads = after.Threads.ToDictionary(thread => thread.Key, thread => thread.Value - Threads.GetValueOrDefault(thread.Key));
             var process = after.WeirNanos - WeirNanos;
-            var consumer = threads.Where(thread => IsConsumer(thread.Key)).Sum(thread => thread.Value);
+            var consumer = threads.Where(thread => IsConsumer(thread.Key))
+                .GroupBy(thread => KindOf(thread.Key))
+                .Select(kind => (Name: kind.Key, Nanos: (double)kind.Sum(thread => thread.Value)))
+                .OrderByDescending(kind => kind.Nanos)
+                .ToList();
             var engine = threads.Where(thread => !IsConsumer(thread.Key) && thread.Value > 0)
                 .OrderByDescending(thread => thread.Value)
                 .Take(4)
@@ -212,6 +265,7 @@ internal static class ProcessLines
                 readCount,
                 residentBytes,
                 process,
+                consumer.Sum(kind => kind.Nanos),
                 consumer,
                 string.Join(", ", engine),
                 after.Gen2Count - Gen2Count,
@@ -228,6 +282,9 @@ internal static class ProcessLines
             !thread.StartsWith("weir-store", StringComparison.Ordinal)
             && _consumerThreads.Any(name => thread.StartsWith(name, StringComparison.Ordinal));
 
+        /// <summary>Threads of one kind are told apart by a number at the end.</summary>
+        private static string KindOf(string thread) => thread.TrimEnd([' ', '-', .. "0123456789"]);
+
         private static bool IsGen2(string series) =>
             series.Contains("gc", StringComparison.Ordinal) && series.Contains("generation=\"2\"", StringComparison.Ordinal);
     }
@@ -240,6 +297,7 @@ internal static class ProcessLines
         long ResidentBytes,
         double ProcessNanos,
         double ConsumerNanos,
+        IReadOnlyList<(string Name, double Nanos)> ConsumerThreads,
         string EngineThreads,
         double? Gen2Count,
         double Cores,

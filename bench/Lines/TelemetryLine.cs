@@ -50,7 +50,7 @@ internal static class TelemetryLine
     private static readonly (string Name, string Value) _compilesOnce = ("DOTNET_TieredCompilation", "0");
 
     /// <summary>The group.</summary>
-    public static LineGroup Group { get; } = new([Id], "whole program, CPU a flow with all telemetry on / all off", Run);
+    public static LineGroup Group { get; } = new([Id], "whole program, CPU a flow with all telemetry on / all off", Run) { IsLong = true };
 
     private static IEnumerable<LineResult> Run(BenchContext context)
     {

@@ -27,7 +27,7 @@ internal static unsafe partial class CpuClock
             try
             {
                 var name = File.ReadAllText(Path.Combine(task, "comm")).Trim();
-                nanosByName[name] = nanosByName.GetValueOrDefault(name) + StatNanos(Path.Combine(task, "stat"));
+                nanosByName[name] = nanosByName.GetValueOrDefault(name) + TaskNanos(task);
             }
             catch (IOException)
             {
@@ -36,6 +36,15 @@ internal static unsafe partial class CpuClock
         }
 
         return nanosByName;
+    }
+
+    /// <summary>CPU of one thread: the scheduler's own count, in ns, or the kernel's ticks where it keeps none.</summary>
+    private static long TaskNanos(string task)
+    {
+        var schedule = Path.Combine(task, "schedstat");
+        return File.Exists(schedule)
+            ? long.Parse(File.ReadAllText(schedule).Split(' ')[0], CultureInfo.InvariantCulture)
+            : StatNanos(Path.Combine(task, "stat"));
     }
 
     /// <summary>User and system time of a line of <c>/proc/…/stat</c>, in ticks.</summary>

@@ -6,6 +6,10 @@ internal static class ProgramConfig
     /// <summary>Between two flushes, as it comes.</summary>
     public static TimeSpan FlushInterval { get; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>librdkafka's properties in it: the embedded broker does not wake a waiting fetch for new data.</summary>
+    public static IReadOnlyDictionary<string, string> KafkaProperties { get; } =
+        new Dictionary<string, string> { ["fetch.wait.max.ms"] = "10" };
+
     /// <summary>The text of <c>weir.yaml</c>.</summary>
     /// <param name="bootstrap">The broker.</param>
     /// <param name="format">Of the topic.</param>
@@ -17,7 +21,7 @@ internal static class ProgramConfig
           group: {{group}}
           topics:
             - { name: {{Feeder.Topic}}, format: {{format}} }
-          options: { fetch.wait.max.ms: 10 }
+          options: { {{string.Join(", ", KafkaProperties.Select(property => $"{property.Key}: {property.Value}"))}} }
         clickhouse: { embedded: {{Path.Combine(directory, "store")}} }
         memory: { limit: 4GiB }
         admin: { listen: 127.0.0.1:0 }

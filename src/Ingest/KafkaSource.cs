@@ -140,6 +140,7 @@ public sealed partial class KafkaSource : IMetricSource, IDisposable
     public void Start()
     {
         KafkaNative.CheckVersion();
+        _ = NativeHeap.Keep();
         _consumer = new ConsumerBuilder<Ignore, Ignore>(ConsumerSettings.Build(_options))
             .SetLogHandler((_, message) => _clientLog.Write(message))
             .SetStatisticsHandler((_, json) => Volatile.Write(ref _statistics, ClientStatistics.TryParse(json) ?? _statistics))

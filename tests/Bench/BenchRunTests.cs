@@ -78,6 +78,46 @@ public sealed class BenchRunTests : IDisposable
     }
 
     [Fact]
+    public void Quick_leaves_out_what_takes_minutes_and_says_how_to_have_it()
+    {
+        var isMeasured = false;
+        var slow = new LineGroup(["slow"], "", _ =>
+        {
+            isMeasured = true;
+            return [new LineResult("slow", "", "") { Ratio = 1 }];
+        })
+        {
+            IsLong = true,
+        };
+
+        Assert.Equal(0, Run(["--quick", "--gate"], slow, Group("b", 2.5, LineTarget.AtLeast(2, 3))));
+        Assert.False(isMeasured);
+        Assert.Contains("slow                       not measured:", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("./weir-bench --only slow", _output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("1 lines in", _output.ToString(), StringComparison.Ordinal);
+
+        Assert.Equal(0, Run(["--quick", "--only", "slow"], slow));
+        Assert.True(isMeasured);
+    }
+
+    [Fact]
+    public void Without_quick_everything_is_measured()
+    {
+        var isMeasured = false;
+        var slow = new LineGroup(["slow"], "", _ =>
+        {
+            isMeasured = true;
+            return [];
+        })
+        {
+            IsLong = true,
+        };
+
+        Assert.Equal(0, Run([], slow));
+        Assert.True(isMeasured);
+    }
+
+    [Fact]
     public void Baseline_that_cannot_be_read_is_wrong_usage()
     {
         File.WriteAllText(BaselinePath, "nothing");
