@@ -93,10 +93,14 @@ internal sealed class ChromiumPage : IAsyncDisposable
         await Assertions.Expect(Page.Locator("#queue-charts canvas").First).ToBeVisibleAsync();
     }
 
-    /// <summary>The texts of a table's body, row by row.</summary>
-    public async Task<IReadOnlyList<string[]>> TableAsync(string selector) => await Page.EvaluateAsync<string[][]>(
-        "selector => [...document.querySelector(selector).tBodies[0].rows].map(row => [...row.children].map(cell => cell.textContent))",
-        selector);
+    /// <summary>The texts of a table's body, row by row, once it has rows: a table that a click has opened is filled after it.</summary>
+    public async Task<IReadOnlyList<string[]>> TableAsync(string selector)
+    {
+        await Assertions.Expect(Page.Locator($"{selector} tbody tr").First).ToBeAttachedAsync();
+        return await Page.EvaluateAsync<string[][]>(
+            "selector => [...document.querySelector(selector).tBodies[0].rows].map(row => [...row.children].map(cell => cell.textContent))",
+            selector);
+    }
 
     /// <summary>The heads of a table.</summary>
     public async Task<string[]> HeadsAsync(string selector) => await Page.EvaluateAsync<string[]>(
