@@ -41,7 +41,7 @@ done
 
 # generate --loop before a weir run that stores all of it. The generator waits for the consumer's position: while it waits at all, the
 # consumer is the slower one. The account must close: what was sent is read and folded, no more and no less.
-account() { curl -sf "$admin/metrics" | sed -n "s/^weir_writer_account_records_total{.*line=\"$1\".*} //p"; }
+account() { curl -sf "${admin%/}/metrics" | sed -n "s/^weir_writer_account_records_total{.*line=\"$1\".*} //p"; }
 printf '%-14s %14s %14s %18s\n' 'loop to weir' records/s 'CPU ns/record' 'waited for weir'
 for format in $formats; do
     cat > "$directory/$format.yaml" <<END
