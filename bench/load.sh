@@ -65,7 +65,7 @@ END
     awk -v f="$format" -v r="$(number "$json" records_per_s)" -v c="$(number "$json" cpu_ns_per_record)" -v w="$(number "$json" waited_s)" \
         -v s="$(number "$json" seconds)" 'BEGIN {
         printf "%-14s %14.0f %14.1f %17.0f%%  %s\n", f, r, c, 100 * w / s,
-            w > 0.05 * s ? "holds: never slower than its consumer" : "DOES NOT HOLD: never slower than its consumer" }'
+            (w > 0.05 * s ? "holds: never slower than its consumer" : "DOES NOT HOLD: never slower than its consumer") }'
 done
 
 # 10,000 messages of 10 records a second for 15 s, recorded with the times at which they were due.
