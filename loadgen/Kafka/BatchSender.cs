@@ -185,6 +185,11 @@ internal sealed class BatchSender : IDisposable
         // Correlation, one topic: its name, one partition: number, error, offset, and what is not needed.
         var at = sizeof(int) + sizeof(int);
         at += sizeof(short) + BinaryPrimitives.ReadInt16BigEndian(answer[at..]) + sizeof(int) + sizeof(int);
+        if (at < 0 || at + sizeof(short) + sizeof(long) > length || BinaryPrimitives.ReadInt32BigEndian(answer) != _correlation)
+        {
+            throw new IOException("what came is no answer to this batch");
+        }
+
         return (BinaryPrimitives.ReadInt16BigEndian(answer[at..]), BinaryPrimitives.ReadInt64BigEndian(answer[(at + sizeof(short))..]));
     }
 
