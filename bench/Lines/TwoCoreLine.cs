@@ -10,7 +10,7 @@ internal static class TwoCoreLine
     /// <summary>The group.</summary>
     public static LineGroup Group { get; } = new(
         ["path.2core", "path.2core.pipeline", "path.2core.exchange", "path.2core.split"],
-        "one core / two cores, weir-proto, 100 k series, two partitions; a flow",
+        "one core / two cores, weir-proto, 100 k series, three cuts of two partitions; a flow",
         Run);
 
     private static IEnumerable<LineResult> Run(BenchContext context)
@@ -27,12 +27,13 @@ internal static class TwoCoreLine
         byte[][][] partitions = [messages[..(messages.Length / 2)], messages[(messages.Length / 2)..]];
         TwoCoreLayout[] layouts = [TwoCoreLayout.OneCore, TwoCoreLayout.Pipeline, TwoCoreLayout.Exchange, TwoCoreLayout.Split];
         var paths = layouts.Select(layout => new TwoCorePath("weir-proto", layout)).ToArray();
+        var flowCount = flows.Count * TwoCorePath.CutCount;
         var busier = paths.Select(_ => new List<double>()).ToArray();
         var total = paths.Select(_ => new List<double>()).ToArray();
         var rounds = Rounds.Measure(
             context.Plan,
             RoundClock.Wall,
-            flows.Count,
+            flowCount,
             [.. layouts.Zip(paths, (layout, path) => new Contender(layout.ToString(), () => Run(layout, path)))]);
         foreach (var path in paths)
         {
@@ -42,8 +43,8 @@ internal static class TwoCoreLine
         ulong Run(TwoCoreLayout layout, TwoCorePath path)
         {
             var checksum = path.Run(partitions).Checksum;
-            busier[(int)layout].Add(path.BusierCoreNanos / (double)flows.Count);
-            total[(int)layout].Add(path.CpuNanos / (double)flows.Count);
+            busier[(int)layout].Add(path.BusierCoreNanos / (double)flowCount);
+            total[(int)layout].Add(path.CpuNanos / (double)flowCount);
             return checksum;
         }
 

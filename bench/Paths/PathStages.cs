@@ -117,6 +117,8 @@ internal sealed class PathStages : IDisposable
     {
         public bool IsIdle => false;
 
+        public bool IsInOtherThread => false;
+
         public bool Offer(RecordChunk chunk, CancellationToken cancel)
         {
             if (!chunk.IsMarker)

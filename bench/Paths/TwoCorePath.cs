@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Aggregator;
 using Weir.Bench.Measure;
@@ -34,6 +36,10 @@ internal enum TwoCoreLayout
 internal sealed class TwoCorePath : IDisposable
 {
     private const int PartitionCount = 2;
+
+    /// <summary>Cuts of each partition in a run: the last one is built when nothing is left to read, which a program that goes on does not meet.</summary>
+    internal const int CutCount = 3;
+
     private const int StringsMax = 100_000;
     private const long QueueRecords = 262_144;
 
@@ -43,11 +49,11 @@ internal sealed class TwoCorePath : IDisposable
     private readonly ChunkPool _chunks;
     private readonly RowPools _rows;
     private readonly BlockBuilder[] _builders;
-    private readonly StringDictionary[] _strings;
+    private readonly StringDictionary[] _strings; // Of each cut.
     private readonly FlowDecoder[] _decoders; // Of each partition; they know its tag sets from run to run, as in a process that goes on.
     private readonly QueuedShard[] _shards = [];
     private readonly AggregationWorker[] _workers;
-    private readonly Cut?[] _folded = new Cut?[PartitionCount];
+    private readonly ConcurrentQueue<Cut>[] _folded = [.. Enumerable.Range(0, PartitionCount).Select(_ => new ConcurrentQueue<Cut>())];
     private readonly SemaphoreSlim[] _foldedCount = [.. Enumerable.Range(0, PartitionCount).Select(_ => new SemaphoreSlim(0))];
     private readonly Lock _lock = new();
     private readonly long[] _coreNanos = new long[PartitionCount];
@@ -61,7 +67,7 @@ internal sealed class TwoCorePath : IDisposable
         _rows = new RowPools(_schema, _budget, freeBytesMax: 1L << 32);
         _builders = [.. Enumerable.Range(0, PartitionCount).Select(
             _ => new BlockBuilder(_schema, new WriterOptions { Compression = BlockCompression.Lz4 }, _budget))];
-        _strings = [.. Enumerable.Range(0, PartitionCount).Select(_ => new StringDictionary(StringsMax))];
+        _strings = [.. Enumerable.Range(0, PartitionCount * CutCount).Select(_ => new StringDictionary(StringsMax))];
         _decoders = [.. Enumerable.Range(0, PartitionCount).Select(_ => FlowFormats.Create(format, _schema))];
         if (layout is TwoCoreLayout.Pipeline or TwoCoreLayout.Exchange)
         {
@@ -71,7 +77,7 @@ internal sealed class TwoCorePath : IDisposable
 
         _workers = _shards.Length > 0
             ? [.. _shards.Select((shard, index) => Worker(index, shard.Queue, HandOver))]
-            : [.. Enumerable.Range(0, PartitionCount).Select(index => Worker(index, null, cut => _folded[index] = cut))];
+            : [.. Enumerable.Range(0, PartitionCount).Select(index => Worker(index, null, cut => _folded[index].Enqueue(cut)))];
     }
 
     /// <summary>
@@ -83,7 +89,7 @@ internal sealed class TwoCorePath : IDisposable
     /// <summary>CPU of all threads in the last run, ns.</summary>
     public long CpuNanos => _coreNanos.Sum();
 
-    /// <summary>Runs the messages of two partitions through, one cut each.</summary>
+    /// <summary>Runs the messages of two partitions through, a cut of each in turns, all of them <see cref="CutCount"/> times.</summary>
     public PathResult Run(byte[][][] partitions)
     {
         _result = default;
@@ -97,14 +103,20 @@ internal sealed class TwoCorePath : IDisposable
                 RunQueued(partitions, ingestCount: PartitionCount);
                 break;
             case TwoCoreLayout.Split:
-                Join([.. partitions.Select((messages, partition) => Thread(partition, () => RunAlone(messages, partition)))]);
+                Join([.. partitions.Select((messages, partition) => Thread(partition, () =>
+                {
+                    for (var cut = 0; cut < CutCount; cut++)
+                    {
+                        RunAlone(messages, partition, cut);
+                    }
+                }))]);
                 break;
             default:
                 Join([Thread(1, () =>
                 {
-                    for (var partition = 0; partition < PartitionCount; partition++)
+                    for (var turn = 0; turn < PartitionCount * CutCount; turn++)
                     {
-                        RunAlone(partitions[partition], partition);
+                        RunAlone(partitions[turn % PartitionCount], turn % PartitionCount, turn / PartitionCount);
                     }
                 })]);
                 break;
@@ -159,17 +171,17 @@ internal sealed class TwoCorePath : IDisposable
         }
     }
 
-    private void RunAlone(byte[][] messages, int partition)
+    private void RunAlone(byte[][] messages, int partition, int cut)
     {
-        Ingest(messages, partition, [_workers[partition]]);
-        Build(_folded[partition]!, partition);
+        Ingest(messages, partition, cut, [_workers[partition]]);
+        BuildNext(partition);
     }
 
     private void RunQueued(byte[][][] partitions, int ingestCount)
     {
         var folding = _workers.Select((worker, index) => Thread(PartitionCount - 1 - index, () =>
         {
-            var cutCount = worker.Snapshot().CutCount + PartitionCount;
+            var cutCount = worker.Snapshot().CutCount + (PartitionCount * CutCount);
             while (worker.Snapshot().CutCount < cutCount)
             {
                 _ = worker.TryProcessNext(TimeSpan.FromSeconds(1));
@@ -177,20 +189,25 @@ internal sealed class TwoCorePath : IDisposable
         })).ToArray();
         var reading = Enumerable.Range(0, ingestCount).Select(index => Thread(index, () =>
         {
-            for (var partition = index; partition < PartitionCount; partition += ingestCount)
+            for (var cut = 0; cut < CutCount; cut++)
             {
-                Ingest(partitions[partition], partition, _shards);
+                for (var partition = index; partition < PartitionCount; partition += ingestCount)
+                {
+                    Ingest(partitions[partition], partition, cut, _shards);
+                }
             }
         })).ToArray();
 
-        // As in the program, what folds does not build. There, the one builder works beside the reading of the next cuts; here, where a
-        // run is one cut of each partition, both cores build at its end.
+        // As in the program, what folds does not build: a cut is built beside the reading of the next ones.
         var building = Enumerable.Range(0, PartitionCount).Select(partition => Thread(
             ingestCount == 1 ? PartitionCount - 1 : partition,
             () =>
             {
-                _foldedCount[partition].Wait();
-                Build(_folded[partition]!, partition);
+                for (var cut = 0; cut < CutCount; cut++)
+                {
+                    _foldedCount[partition].Wait();
+                    BuildNext(partition);
+                }
             })).ToArray();
         Join([.. folding, .. reading, .. building]);
     }
@@ -198,18 +215,18 @@ internal sealed class TwoCorePath : IDisposable
     /// <summary>Gives a cut to the thread that builds its partition's blocks. The thread of its last shard.</summary>
     private void HandOver(Cut cut)
     {
-        _folded[cut.Partition.Partition] = cut;
+        _folded[cut.Partition.Partition].Enqueue(cut);
         _foldedCount[cut.Partition.Partition].Release();
     }
 
     private AggregationWorker Worker(int index, StageQueue<RecordChunk>? queue, Action<Cut> folded) => new(
         index, _schema, _rows, _chunks, queue, folded, _ => { }, TimeProvider.System, NullLogger.Instance);
 
-    private void Ingest(byte[][] messages, int partition, IShard[] shards)
+    private void Ingest(byte[][] messages, int partition, int number, IShard[] shards)
     {
         var key = new PartitionKey("flows", partition);
         var state = new PartitionState(key, 0, 0, 0, shards.Length);
-        var cut = new Cut(key, 0, shards.Length, _schema.Views.Length, _strings[partition]) { ToOffset = messages.Length };
+        var cut = new Cut(key, 0, shards.Length, _schema.Views.Length, _strings[(number * PartitionCount) + partition]) { ToOffset = messages.Length };
         state.OpenCut = cut;
         var decoder = _decoders[partition];
         using var router = new ShardRouter(_schema, shards, _chunks, new IngestOptions(), new RejectRing(), CancellationToken.None);
@@ -224,9 +241,11 @@ internal sealed class TwoCorePath : IDisposable
         router.SendMarker(state, cut);
     }
 
-    private void Build(Cut cut, int partition)
+    private void BuildNext(int partition)
     {
-        using var built = _builders[partition].Build(cut);
+        var isThere = _folded[partition].TryDequeue(out var cut);
+        Debug.Assert(isThere, "Who builds has been told of a cut.");
+        using var built = _builders[partition].Build(cut!);
         lock (_lock)
         {
             _result = _result.Plus(PathResult.Of(built));

@@ -96,6 +96,9 @@ public sealed class AggregationWorker : IShard, IMetricSource, IDisposable
     /// <summary>Always false: a worker without a queue works only when it is called, so full chunks cost nothing and fold best.</summary>
     public bool IsIdle => false;
 
+    /// <inheritdoc/>
+    public bool IsInOtherThread => _queue is not null;
+
     /// <summary>Starts the thread of a worker that has a queue.</summary>
     public void Start()
     {

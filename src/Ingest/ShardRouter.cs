@@ -8,8 +8,10 @@ namespace Weir.Ingest;
 
 /// <summary>Takes records from a decoder, drops what is late into the account, and puts the rest into the chunk of its tag set's shard.</summary>
 /// <remarks>
-/// One thread, that of its ingest worker. With one shard the decoder writes straight into the chunk; with several it writes into
-/// scratch rows, since the shard is known only when the tags are.
+/// One thread, that of its ingest worker. With one shard that folds in the same thread, the decoder writes straight into the chunk. Else it
+/// writes into scratch rows, which are copied at once: with several shards since the shard is known only when the tags are, with one since
+/// the chunk's memory comes from another core, and a decoder, which fills a row a field at a time, would wait for it at each of them
+/// (<c>path.2core</c> in bench/README.md: half of the decoder's time).
 /// </remarks>
 internal sealed unsafe class ShardRouter : RecordSink, IDisposable
 {
@@ -32,13 +34,13 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     private readonly int _recordsMeterOffset;
     private readonly long _pastMaxMs;
     private readonly long _futureMaxMs;
-    private readonly byte* _scratchRows; // Null with one shard.
+    private readonly byte* _scratchRows; // Null where the decoder writes into the chunk.
 
     // The message in progress.
     private PartitionState _state = null!;
     private Cut _cut = null!;
     private TopicCounters _counters = null!;
-    private RecordChunk? _chunk; // The chunk that Row lies in; null with several shards.
+    private RecordChunk? _chunk; // The chunk that Row lies in; null with scratch rows.
     private long _offset;
     private long _timeMsMin;
     private long _timeMsMax;
@@ -78,7 +80,7 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
         _recordsMeterOffset = schema.RecordMetersOffset;
         _pastMaxMs = (long)options.PastMax.TotalMilliseconds;
         _futureMaxMs = (long)options.FutureMax.TotalMilliseconds;
-        if (_shards.Length > 1)
+        if (_shards.Length > 1 || _shards[0].IsInOtherThread)
         {
             _scratchRows = (byte*)NativeMemory.AlignedAlloc((nuint)(_recordBytes * BlockRowsMax), 64);
         }
@@ -167,6 +169,10 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
             {
                 Send(_state, shard: 0);
             }
+        }
+        else if (_shards.Length == 1)
+        {
+            Append(goodCount);
         }
         else
         {
@@ -302,6 +308,26 @@ internal sealed unsafe class ShardRouter : RecordSink, IDisposable
     /// <summary>Decoders let only times of 32 bits pass.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsLate(ulong time) => (long)(time * 1000) < _timeMsMin || (long)(time * 1000) > _timeMsMax;
+
+    /// <summary>Copies the rows of the scratch block into the chunk of the only shard.</summary>
+    private void Append(int count)
+    {
+        var row = Row;
+        while (count > 0)
+        {
+            var chunk = _state.OpenChunks[0] ?? OpenChunk(0);
+            var fitting = Math.Min(count, RecordChunk.RecordsMax - chunk.RecordCount);
+            var bytes = (nint)fitting * _recordBytes;
+            Unsafe.CopyBlockUnaligned(chunk.Rows + ((nint)chunk.RecordCount * _recordBytes), row, (uint)bytes);
+            row += bytes;
+            count -= fitting;
+            chunk.RecordCount += fitting;
+            if (chunk.RecordCount == RecordChunk.RecordsMax)
+            {
+                Send(_state, shard: 0);
+            }
+        }
+    }
 
     /// <summary>Copies the rows of the scratch block into the chunks of their shards.</summary>
     private void Spread(int count)

@@ -149,6 +149,39 @@ public unsafe class BufferTests
     }
 
     [Fact]
+    public void Chunks_rest_before_they_are_given_out_again()
+    {
+        var budget = new MemoryBudget(long.MaxValue);
+        var schema = StreamSchema.Compile(StandardSchema.Views);
+        var pool = new ChunkPool(schema, budget);
+        var cut = new Cut(new PartitionKey("flows", 1), 5, 1, schema.Views.Length, new StringDictionary(10));
+        var chunks = Enumerable.Range(0, 100).Select(_ => pool.Rent(cut)).ToList();
+        Assert.Equal(100, chunks.Distinct().Count());
+        var heldBytes = budget.UsedBytes;
+        chunks.ForEach(pool.Return);
+
+        // One at a time: the same few take turns, so that no more memory is touched than was in use, and none of it just now.
+        var turns = new List<RecordChunk>();
+        for (var turn = 0; turn < 320; turn++)
+        {
+            turns.Add(pool.Rent(cut));
+            pool.Return(turns[^1]);
+        }
+
+        Assert.InRange(turns.Distinct().Count(), 16, 33);
+        Assert.All(turns.Zip(turns.Skip(1)), pair => Assert.NotSame(pair.First, pair.Second));
+        Assert.Equal(heldBytes, budget.UsedBytes);
+
+        // Many at a time: all of them are there.
+        var again = Enumerable.Range(0, 100).Select(_ => pool.Rent(cut)).ToList();
+        Assert.Equal(100, again.Distinct().Count());
+        Assert.Equal(heldBytes, budget.UsedBytes);
+        again.ForEach(pool.Return);
+        pool.Dispose();
+        Assert.Equal(0, budget.UsedBytes);
+    }
+
+    [Fact]
     public void A_budget_knows_its_peak_and_when_it_is_used_up()
     {
         var budget = new MemoryBudget(100);

@@ -222,7 +222,8 @@ public class StageQueueTests
     public void Two_producers_and_a_consumer_agree_with_the_counters_to_the_record(FullPolicy policy)
     {
         var overwrittenCount = 0L;
-        var queue = new StageQueue<Item>("test", 0, policy, 200, 20, (_, count) => Interlocked.Add(ref overwrittenCount, count));
+        var queue = new StageQueue<Item>(
+            "test", 0, policy, 200, 20, (_, count) => Interlocked.Add(ref overwrittenCount, count), gatherChunks: 4);
         long offeredCount = 0, droppedCount = 0, dequeuedCount = 0, markerCount = 0;
         var producers = Enumerable.Range(0, 2).Select(seed => InThread(() =>
         {
@@ -263,6 +264,75 @@ public class StageQueueTests
             (offeredCount, droppedCount, overwrittenCount, dequeuedCount, 0L),
             (end.OfferedCount, end.DroppedCount, end.OverwrittenCount, end.DequeuedCount, end.Depth));
         Assert.Equal(800, markerCount);
+    }
+
+    [Fact]
+    public void A_waiting_consumer_lets_chunks_come_together()
+    {
+        var queue = new StageQueue<Item>(
+            "test", 0, FullPolicy.Block, 1_000, 10, gatherChunks: 16, gatherTime: TimeSpan.FromHours(1));
+        var (taken, leftCount) = (-1, -1);
+        var consumer = InThread(() =>
+        {
+            Assert.True(queue.TryDequeue(_deadline, out var item, out _));
+            (taken, leftCount) = (item.Number, queue.Snapshot().SlotsUsed);
+        });
+        for (var number = 0; number < 16; number++)
+        {
+            queue.Enqueue(new Item(number, 10), 10);
+        }
+
+        Assert.True(consumer.Join(_deadline));
+        Assert.Equal((0, 15), (taken, leftCount));
+    }
+
+    [Theory]
+    [InlineData(0, false, false)] // The time is over.
+    [InlineData(1, true, false)] // A marker comes.
+    [InlineData(1, false, true)] // The queue is completed.
+    public void A_consumer_waits_for_more_no_longer_than_it_has_to(int gatherHours, bool hasMarker, bool isCompleted)
+    {
+        var queue = new StageQueue<Item>(
+            "test", 0, FullPolicy.Block, 1_000, 10, gatherChunks: 16, gatherTime: TimeSpan.FromHours(gatherHours));
+        var taken = -1;
+        var consumer = InThread(() => taken = queue.TryDequeue(_deadline, out var item, out _) ? item.Number : -1);
+        queue.Enqueue(new Item(7, 10), 10);
+        if (hasMarker)
+        {
+            queue.Enqueue(new Item(8, 0), 0);
+        }
+
+        if (isCompleted)
+        {
+            queue.Complete();
+        }
+
+        Assert.True(consumer.Join(_deadline));
+        Assert.Equal(7, taken);
+    }
+
+    [Fact]
+    public void A_producer_that_waits_for_room_is_never_waited_for()
+    {
+        var queue = new StageQueue<Item>(
+            "test", 0, FullPolicy.Block, 40, 10, gatherChunks: 100, gatherTime: TimeSpan.FromHours(1));
+        var producer = InThread(() =>
+        {
+            for (var number = 0; number < 100; number++)
+            {
+                Assert.True(queue.Enqueue(new Item(number, 10), 10));
+            }
+
+            queue.Complete();
+        });
+        var takenCount = 0;
+        while (queue.TryDequeue(_deadline, out _, out _))
+        {
+            takenCount++;
+        }
+
+        Assert.True(producer.Join(_deadline));
+        Assert.Equal(100, takenCount);
     }
 
     [Fact]

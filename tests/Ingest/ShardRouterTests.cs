@@ -21,11 +21,12 @@ public sealed class ShardRouterTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(3)]
-    public void A_record_after_a_bad_or_late_one_has_nothing_of_it(int shardCount)
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    [InlineData(3, true)]
+    public void A_record_after_a_bad_or_late_one_has_nothing_of_it(int shardCount, bool areInOtherThreads)
     {
-        using var harness = new WorkerHarness(shardCount: shardCount);
+        using var harness = new WorkerHarness(shards: new TestShards(WorkerHarness.Schema, shardCount) { AreInOtherThreads = areInOtherThreads });
         var state = harness.Assign();
         harness.Produce(
             state,
@@ -41,6 +42,32 @@ public sealed class ShardRouterTests
         Assert.Equal(new BlockAccount(3, 1, 1, 1, 0, 0), cut.Account());
         Assert.Equal(1, cut.RejectedCount(DecodeStatus.Malformed));
         Assert.Equal((3, 1, 1), (harness.Counters.ReadCount, harness.Counters.LateCount, harness.Counters.RejectedCounts.Sum()));
+    }
+
+    [Fact]
+    public void A_shard_in_another_thread_gets_the_same_records_in_the_same_chunks()
+    {
+        var (chunkCount, records) = Route(isInOtherThread: false);
+        var (copiedChunkCount, copied) = Route(isInOtherThread: true);
+
+        Assert.Equal(4_500, records.Count);
+        Assert.Equal(5, chunkCount); // Full ones, and the rest.
+        Assert.Equal(records, copied);
+        Assert.Equal(chunkCount, copiedChunkCount);
+
+        static (int ChunkCount, IReadOnlyList<RoutedRecord> Records) Route(bool isInOtherThread)
+        {
+            using var harness = new WorkerHarness(shards: new TestShards(WorkerHarness.Schema) { AreInOtherThreads = isInOtherThread, IsIdle = false });
+            var state = harness.Assign();
+            for (var message = 0; message < 3; message++)
+            {
+                harness.Produce(state, [.. WorkerHarness.Records(1_500), new TestRecord(1, 1, 1, "late")]);
+            }
+
+            harness.Step(1);
+            harness.Step(10_000);
+            return (harness.Shards.ChunkCount, [.. harness.Shards.Records.Select(record => record with { Cut = null! })]);
+        }
     }
 
     [Theory]

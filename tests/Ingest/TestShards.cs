@@ -34,6 +34,9 @@ internal sealed unsafe class TestShards
 
     public bool IsIdle { get; set; } = true;
 
+    /// <summary>What the shards say of themselves; they take chunks in the caller's thread.</summary>
+    public bool AreInOtherThreads { get; init; }
+
     /// <summary>Bytes charged to the budget for each record, until its cut is released; stands for the rows that hold it.</summary>
     public int ChargedBytesPerRecord { get; init; }
 
@@ -113,6 +116,8 @@ internal sealed unsafe class TestShards
         private readonly Dictionary<Cut, long> _foldedCounts = [];
 
         public bool IsIdle => owner.IsIdle;
+
+        public bool IsInOtherThread => owner.AreInOtherThreads;
 
         public bool Offer(RecordChunk chunk, CancellationToken cancel)
         {

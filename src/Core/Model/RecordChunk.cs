@@ -32,11 +32,21 @@ public sealed unsafe class RecordChunk
 }
 
 /// <summary>Chunks to rent and give back.</summary>
-/// <remarks>Any thread.</remarks>
+/// <remarks>
+/// Any thread. A chunk that was given back just now lies in the cache of the core that read it, and another core that writes to it waits
+/// for that one. So the last ones rest a while, as long as there are some; no more than fit into a cache that the cores share.
+/// </remarks>
 public sealed unsafe class ChunkPool : IDisposable
 {
+    /// <summary>Chunks that rest: 2 MB of records, more than a core's own cache.</summary>
+    private const int RestingMin = 16;
+
+    /// <summary>Chunks above which the one that rests longest is put away.</summary>
+    private const int RestingMax = 2 * RestingMin;
+
     private readonly Lock _lock = new();
-    private readonly Stack<RecordChunk> _free = new();
+    private readonly Queue<RecordChunk> _resting = new();
+    private readonly Stack<RecordChunk> _putAway = new(); // Of times when more were needed.
     private readonly SlabPool _slabs;
 
     /// <summary>Makes an empty pool of chunks for records of <paramref name="schema"/>.</summary>
@@ -51,13 +61,13 @@ public sealed unsafe class ChunkPool : IDisposable
     /// <summary>Takes an empty chunk for records of <paramref name="cut"/>.</summary>
     public RecordChunk Rent(Cut cut)
     {
-        RecordChunk? chunk;
+        RecordChunk? chunk = null;
         lock (_lock)
         {
             RentedCount++;
-            if (!_free.TryPop(out chunk))
+            if (_resting.Count > RestingMin || !_putAway.TryPop(out chunk))
             {
-                chunk = new RecordChunk(_slabs.Rent());
+                chunk = _resting.TryDequeue(out var rested) ? rested : new RecordChunk(_slabs.Rent());
             }
         }
 
@@ -74,7 +84,11 @@ public sealed unsafe class ChunkPool : IDisposable
         {
             RentedCount--;
             chunk.Cut = null!;
-            _free.Push(chunk);
+            _resting.Enqueue(chunk);
+            if (_resting.Count > RestingMax)
+            {
+                _putAway.Push(_resting.Dequeue());
+            }
         }
     }
 
@@ -83,10 +97,13 @@ public sealed unsafe class ChunkPool : IDisposable
     {
         lock (_lock)
         {
-            while (_free.TryPop(out var chunk))
+            foreach (var chunk in _resting.Concat(_putAway))
             {
                 _slabs.Return(chunk.Rows);
             }
+
+            _resting.Clear();
+            _putAway.Clear();
         }
 
         _slabs.Dispose();

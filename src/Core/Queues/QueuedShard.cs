@@ -8,6 +8,12 @@ public sealed class QueuedShard : IShard
     /// <summary>Name of the queues between ingest and aggregation.</summary>
     public const string QueueName = "aggregation";
 
+    /// <summary>
+    /// 2 MB of records. A chunk that was written just now lies in the cache of the core that wrote it, and getting it from there costs
+    /// both cores more than getting it from the one that they share (facts/PERFORMANCE.md; <c>path.2core</c> in bench/README.md).
+    /// </summary>
+    private const int GatherChunks = 16;
+
     private readonly ChunkPool _pool;
 
     /// <summary>Makes the queue of shard <paramref name="index"/>.</summary>
@@ -18,7 +24,7 @@ public sealed class QueuedShard : IShard
     public QueuedShard(int index, FullPolicy policy, long capacityRecords, ChunkPool pool)
     {
         _pool = pool;
-        Queue = new StageQueue<RecordChunk>(QueueName, index, policy, capacityRecords, RecordChunk.RecordsMax, Overwritten);
+        Queue = new StageQueue<RecordChunk>(QueueName, index, policy, capacityRecords, RecordChunk.RecordsMax, Overwritten, GatherChunks);
     }
 
     /// <summary>The queue; the worker takes from it.</summary>
@@ -26,6 +32,9 @@ public sealed class QueuedShard : IShard
 
     /// <inheritdoc/>
     public bool IsIdle => Queue.IsEmpty;
+
+    /// <inheritdoc/>
+    public bool IsInOtherThread => true;
 
     /// <inheritdoc/>
     public bool Offer(RecordChunk chunk, CancellationToken cancel)

@@ -22,18 +22,23 @@ public sealed class StageQueue<T>
     /// <summary>Chunks that the consumer takes under one lock.</summary>
     private const int BatchMax = 64;
 
+    private static readonly TimeSpan _gatherTimeDefault = TimeSpan.FromMilliseconds(10);
+
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _itemsReady = new(0);
     private readonly SemaphoreSlim _roomReady = new(0);
     private readonly Action<T, int>? _overwritten;
     private readonly int _chunksMax;
+    private readonly int _gatherChunks;
+    private readonly TimeSpan _gatherTime;
     private readonly Slot[] _batch;
     private Slot[] _slots;
     private int _headIndex;
     private int _slotsUsed; // In _slots: what the consumer has not taken into its batch.
     private int _chunksUsed; // In _slots and, until the batch is worked off, in the batch.
+    private int _markersUsed; // In _slots.
     private int _producersWaiting;
-    private bool _consumerWaiting;
+    private int _wakeAtChunks; // Slots in use at which the waiting consumer is woken; 0 when it does not wait.
     private bool _isCompleted;
 
     // Written by the consumer without the lock, and with it when the next batch begins; read under it.
@@ -65,8 +70,20 @@ public sealed class StageQueue<T>
     /// Gets each chunk that was pushed out, with its records, after the lock is released, on the producer's thread; needed
     /// with <see cref="FullPolicy.Overwrite"/>.
     /// </param>
+    /// <param name="gatherChunks">
+    /// Chunks that a waiting consumer lets come together, as long as no marker does: then it reads what has left the producer's cache.
+    /// At most half of what the queue holds; 1 with <see cref="FullPolicy.Overwrite"/>, whose consumer takes one at a time.
+    /// </param>
+    /// <param name="gatherTime">Longest time that it waits for more, from the first one on; 10 ms by default.</param>
     public StageQueue(
-        string name, int index, FullPolicy policy, long capacityRecords, int recordsPerChunk, Action<T, int>? overwritten = null)
+        string name,
+        int index,
+        FullPolicy policy,
+        long capacityRecords,
+        int recordsPerChunk,
+        Action<T, int>? overwritten = null,
+        int gatherChunks = 1,
+        TimeSpan? gatherTime = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacityRecords, recordsPerChunk);
         if (policy == FullPolicy.Overwrite)
@@ -82,6 +99,8 @@ public sealed class StageQueue<T>
 
         // Twice what full chunks need: half-full ones are usual when several partitions take turns.
         _chunksMax = (int)Math.Min(Math.Max(2 * capacityRecords / recordsPerChunk, 8), 1 << 20);
+        _gatherChunks = policy == FullPolicy.Overwrite ? 1 : (int)Math.Clamp(gatherChunks, 1, Math.Max(capacityRecords / recordsPerChunk / 2, 1));
+        _gatherTime = gatherTime ?? _gatherTimeDefault;
         _slots = new Slot[64];
         _batch = new Slot[policy == FullPolicy.Overwrite ? 1 : BatchMax];
     }
@@ -158,45 +177,24 @@ public sealed class StageQueue<T>
         }
     }
 
-    /// <summary>Takes the oldest chunk or marker, waiting for at most <paramref name="timeout"/>.</summary>
+    /// <summary>
+    /// Takes the oldest chunk or marker, waiting for the first one for at most <paramref name="timeout"/>; where that is not zero, also
+    /// for those that follow it soon.
+    /// </summary>
     /// <returns>False when none came in time, or when the queue is completed and empty.</returns>
     public bool TryDequeue(TimeSpan timeout, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? chunk, out int recordCount)
     {
-        if (TryTakeFromBatch(out chunk, out recordCount) || TryTake(mayWait: false, out chunk, out recordCount))
+        if (TryTakeFromBatch(out chunk, out recordCount))
         {
             return true;
         }
 
         if (timeout != TimeSpan.Zero)
         {
-            // A sleep costs the producer that ends it some µs, so a producer that is busy filling the next chunk is worth as much.
-            var spin = default(SpinWait);
-            while (!spin.NextSpinWillYield && Volatile.Read(ref _slotsUsed) == 0)
-            {
-                spin.SpinOnce();
-            }
+            WaitForItems(timeout);
         }
 
-        if (TryTake(mayWait: true, out chunk, out recordCount))
-        {
-            return true;
-        }
-
-        if (IsCompleted)
-        {
-            // A producer may have put its last chunk between the look above and the completion.
-            return TryTake(mayWait: false, out chunk, out recordCount);
-        }
-
-        var from = Stopwatch.GetTimestamp();
-        _itemsReady.Wait(timeout);
-        var waitedTicks = Stopwatch.GetElapsedTime(from).Ticks;
-        lock (_lock)
-        {
-            _consumerWaitTicks += waitedTicks;
-        }
-
-        return TryTake(mayWait: false, out chunk, out recordCount);
+        return TryTake(out chunk, out recordCount);
     }
 
     /// <summary>Refuses offers from now on, wakes everybody, and lets the consumer empty the queue.</summary>
@@ -285,13 +283,17 @@ public sealed class StageQueue<T>
         _slots[(_headIndex + _slotsUsed) & (_slots.Length - 1)] = new Slot(chunk, recordCount);
         _slotsUsed++;
         _chunksUsed += recordCount > 0 ? 1 : 0;
+        _markersUsed += recordCount > 0 ? 0 : 1;
         _offeredCount += recordCount;
         _enqueuedCount += recordCount;
         _depth += recordCount;
         var depth = _depth - Volatile.Read(ref _givenCount);
         _depthMax = Math.Max(_depthMax, depth);
         _depthMaxInterval = Math.Max(_depthMaxInterval, depth);
-        WakeConsumer();
+        if (_slotsUsed >= _wakeAtChunks || recordCount == 0)
+        {
+            WakeConsumer();
+        }
     }
 
     /// <summary>Gives the next chunk of the batch out, without the lock unless a producer waits for its room.</summary>
@@ -319,16 +321,60 @@ public sealed class StageQueue<T>
         return true;
     }
 
-    /// <summary>Takes the next batch and gives its first chunk out.</summary>
-    private bool TryTake(bool mayWait, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? chunk, out int recordCount)
+    /// <summary>Waits for something to take, and then for what follows it soon.</summary>
+    private void WaitForItems(TimeSpan timeout)
+    {
+        if (_gatherChunks == 1)
+        {
+            // A sleep costs the producer that ends it some µs, so a producer that is busy filling the next chunk is worth as much.
+            var spin = default(SpinWait);
+            while (!spin.NextSpinWillYield && Volatile.Read(ref _slotsUsed) == 0)
+            {
+                spin.SpinOnce();
+            }
+        }
+
+        WaitFor(1, timeout);
+        if (_gatherChunks > 1 && Volatile.Read(ref _slotsUsed) > 0)
+        {
+            WaitFor(_gatherChunks, _gatherTime);
+        }
+    }
+
+    /// <summary>Sleeps until that many slots are in use, a marker among them, or the queue is completed.</summary>
+    private void WaitFor(int chunkCount, TimeSpan timeout)
     {
         lock (_lock)
         {
-            _consumerWaiting = _slotsUsed == 0 && mayWait && !_isCompleted;
+            if (_slotsUsed >= chunkCount || _markersUsed > 0 || _isCompleted)
+            {
+                return;
+            }
+
+            _wakeAtChunks = chunkCount;
+            TakeOffGiven();
+            WakeProducersForRoom(); // Those of whom the last batch did not know.
+        }
+
+        var from = Stopwatch.GetTimestamp();
+        _itemsReady.Wait(timeout);
+        var waitedTicks = Stopwatch.GetElapsedTime(from).Ticks;
+        lock (_lock)
+        {
+            _wakeAtChunks = 0;
+            _consumerWaitTicks += waitedTicks;
+        }
+    }
+
+    /// <summary>Takes the next batch and gives its first chunk out.</summary>
+    private bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out T? chunk, out int recordCount)
+    {
+        lock (_lock)
+        {
             if (_slotsUsed == 0)
             {
                 TakeOffGiven();
-                WakeProducersForRoom(); // Those of whom the last batch did not know.
+                WakeProducersForRoom();
                 chunk = null;
                 recordCount = 0;
                 return false;
@@ -338,6 +384,7 @@ public sealed class StageQueue<T>
             for (var index = 0; index < count; index++)
             {
                 _batch[index] = _slots[_headIndex];
+                _markersUsed -= _batch[index].RecordCount == 0 ? 1 : 0;
                 _slots[_headIndex] = default;
                 _headIndex = (_headIndex + 1) & (_slots.Length - 1);
             }
@@ -452,9 +499,9 @@ public sealed class StageQueue<T>
 
     private void WakeConsumer()
     {
-        if (_consumerWaiting)
+        if (_wakeAtChunks > 0)
         {
-            _consumerWaiting = false;
+            _wakeAtChunks = 0;
             _itemsReady.Release();
         }
     }
