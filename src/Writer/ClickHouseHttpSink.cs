@@ -151,11 +151,21 @@ public sealed class ClickHouseHttpSink : IBlockSink
     /// <inheritdoc/>
     public async Task ExecuteAsync(string statement, CancellationToken cancel)
     {
-        var features = Volatile.Read(ref _features[Target]);
-        var parameters = features is not null && features.Settings.Contains("allow_experimental_low_cardinality_type")
-            ? "&allow_experimental_low_cardinality_type=1"
-            : "";
-        await SendTextAsync(statement, parameters, Stream.Null, cancel).ConfigureAwait(false);
+        var parameters = new StringBuilder();
+        foreach (var setting in Volatile.Read(ref _features[Target])?.Settings ?? [])
+        {
+            // A statement is no block. Where several processes note the same at the same moment, a replicated table would take them for one
+            // block, and a replicated server keeps the parts of those that it takes for known on disk for minutes: when it is killed
+            // meanwhile, and they are most of a table, it does not start again before a person says so.
+            parameters.Append(setting switch
+            {
+                "allow_experimental_low_cardinality_type" => "&allow_experimental_low_cardinality_type=1",
+                "insert_deduplicate" => "&insert_deduplicate=0",
+                _ => "",
+            });
+        }
+
+        await SendTextAsync(statement, parameters.ToString(), Stream.Null, cancel).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -116,7 +116,10 @@ public sealed class ClickHouseServer : IAsyncLifetime
             {
                 if (_process!.HasExited)
                 {
-                    StartProcess(); // Its port was still taken, or ZooKeeper was not there.
+                    // Its port was still taken, or ZooKeeper was not there; or it was killed when most parts of a table on its disk were
+                    // those of blocks that it had just taken for known. What an operator does then (docs/operations.md):
+                    File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(_directory, "data", "flags")).FullName, "force_restore_data"), "");
+                    StartProcess();
                 }
 
                 return await IsUpAsync();

@@ -39,6 +39,19 @@ public sealed class ReplicatedServerTests
             Assert.Equal(InsertReply.Stored, await sink.InsertAsync(TestBlocks.Make(_schema.Views[0], 1000, fromOffset: 1000), default));
             Assert.Equal("2000\n", await sink.QueryTextAsync("SELECT sum(records) FROM edge_1s", "TSV", default));
             await AssertBuiltBlocksAsync(sink, options);
+
+            // Several processes that note the same in the same second are no block that comes again: what such a table refuses stays on its
+            // disk for minutes, and is what a killed server does not start with.
+            var notes = $"{SqlText.Name(options.Database)}.notes";
+            await sink.ExecuteAsync(
+                $"CREATE TABLE {notes} (`number` UInt32) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{{shard}}/{options.Database}/notes', '{{replica}}') ORDER BY `number`",
+                default);
+            for (var process = 0; process < 3; process++)
+            {
+                await sink.ExecuteAsync($"INSERT INTO {notes} (`number`) VALUES (2)", default);
+            }
+
+            Assert.Equal("3\n", await sink.QueryTextAsync($"SELECT count() FROM {notes}", "TSV", default));
         }
     }
 
