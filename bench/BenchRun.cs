@@ -93,7 +93,7 @@ internal sealed class BenchRun(BenchOptions options, IReadOnlyList<LineGroup> gr
         {
             var line = new LineResult(id, group.What, "")
             {
-                Skipped = $"it takes minutes, so --quick leaves it out; ./weir-bench --only {id}",
+                Skipped = $"--quick leaves it out, to end within five minutes; ./weir-bench --only {id}",
             };
             _lines.Add(line);
             output.WriteLine(ReportTable.Line(line, Before(line)));

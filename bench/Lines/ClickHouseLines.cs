@@ -33,7 +33,10 @@ internal static class ClickHouseLines
     private static LineGroup Embedded(string id, int seriesCount) => new(
         [id],
         $"the same in the embedded ClickHouse 26.7, {seriesCount:N0} series, all in one process",
-        context => RunEmbedded(context, id, seriesCount));
+        context => RunEmbedded(context, id, seriesCount))
+    {
+        IsLong = true,
+    };
 
     private static IEnumerable<LineResult> RunServer(BenchContext context, string id, int seriesCount, bool keepsRaw, LineTarget target)
     {

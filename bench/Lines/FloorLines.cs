@@ -19,11 +19,17 @@ internal static class FloorLines
     public static LineGroup Group { get; } = new(
         ["floor.memcpy", "floor.lz4", "floor.zstd"],
         "path.proto through copying its input, and through compressing its output; a flow",
-        Run);
+        Run)
+    {
+        IsLong = true,
+    };
 
     /// <summary>The group: Kafka.</summary>
     public static LineGroup Consume { get; } = new(
-        ["floor.consume"], "CPU of librdkafka alone for a flow of weir-proto: fetch, CRC, LZ4, batches by its native call", RunConsume);
+        ["floor.consume"], "CPU of librdkafka alone for a flow of weir-proto: fetch, CRC, LZ4, batches by its native call", RunConsume)
+    {
+        IsLong = true,
+    };
 
     private static IEnumerable<LineResult> Run(BenchContext context)
     {

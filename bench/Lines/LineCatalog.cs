@@ -14,6 +14,7 @@ internal static class LineCatalog
         HandoffLine.Group,
         PathLines.Group,
         TwoCoreLine.Group,
+        PathLines.GroupIdiomatic,
         PathLines.Group1m,
         PathLines.GroupStages,
         .. ClickHouseLines.Groups,

@@ -8,7 +8,10 @@ namespace Weir.Bench.Lines;
 /// <param name="Run">Measures.</param>
 internal sealed record LineGroup(IReadOnlyList<string> Ids, string What, Func<BenchContext, IEnumerable<LineResult>> Run)
 {
-    /// <summary>True for lines that take minutes however few the rounds are: <c>--quick</c> measures them only where they are named.</summary>
+    /// <summary>
+    /// True for lines that take minutes however few the rounds are, and for some that inform only: <c>--quick</c>, which is to end within five
+    /// minutes, measures them where they are named.
+    /// </summary>
     public bool IsLong { get; init; }
 
     /// <summary>True when <paramref name="name"/> is one of its lines or what several of them begin with: <c>vs.clickhouse</c>.</summary>

@@ -64,7 +64,7 @@ public static partial class WeirLog
         ILogger logger, string topic, int partition, long expectedOffset, long offset, long missingCount, long heldBackCount);
 
     /// <summary>Records were rejected.</summary>
-    [LoggerMessage(2013, LogLevel.Warning, "{Count} records rejected since the last such line, the last one as {Reason} in {Topic}/{Partition} at offset {Offset}")]
+    [LoggerMessage(2013, LogLevel.Warning, "{Count} records rejected since the last such line, the last one as {Reason} in {Topic}/{Partition} at offset {Offset}; weir tap --stage rejected shows them, dead_letters.topic or dead_letters.directory keeps them")]
     public static partial void RecordsRejected(ILogger logger, long count, string reason, string topic, int partition, long offset);
 
     /// <summary>The memory budget is used up.</summary>
