@@ -24,7 +24,8 @@ COPY --from=build /app /app
 # The number, not a name: kubelet checks runAsNonRoot by it.
 USER 65532:65532
 WORKDIR /var/lib/weir
-ENV DOTNET_NOLOGO=1 TMPDIR=/tmp
+# GCgen0size: 32 MB for new objects, in hexadecimal (ARCHITECTURE.md, 'Memory').
+ENV DOTNET_NOLOGO=1 DOTNET_GCgen0size=2000000 TMPDIR=/tmp
 EXPOSE 9526
 ENTRYPOINT ["/app/weir"]
 CMD ["run", "-c", "/etc/weir/weir.yaml"]

@@ -9,6 +9,12 @@ namespace Weir.Bench.Processes;
 /// <summary>A <c>weir</c> process: the broker or the pipeline; it is gone when this is.</summary>
 internal sealed partial class WeirProgram : IDisposable
 {
+    /// <summary>What <c>./weir</c> and the image tell .NET: bytes for new objects, in hexadecimal.</summary>
+    internal const string NewObjectBytes = "2000000";
+
+    /// <summary>Its variable.</summary>
+    internal const string NewObjectBytesVariable = "DOTNET_GCgen0size";
+
     private const int Terminate = 15;
     private static readonly TimeSpan _startTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(120);
@@ -26,6 +32,7 @@ internal sealed partial class WeirProgram : IDisposable
             RedirectStandardOutput = true,
         };
         start.Environment[FaultPoint.Variable] = fault ?? "";
+        start.Environment.TryAdd(NewObjectBytesVariable, NewObjectBytes);
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

@@ -1,4 +1,7 @@
+extern alias bench;
+
 using System.Text.Json;
+using bench::Weir.Bench.Processes;
 using Xunit;
 
 namespace Weir.Tests.Host;
@@ -15,5 +18,20 @@ public sealed class RuntimeConfigTests
         // A web program gets a heap for each core unless it says no.
         Assert.False(properties.GetProperty("System.GC.Server").GetBoolean());
         Assert.Equal(1_000_000, properties.GetProperty("System.GC.LOHThreshold").GetInt32());
+    }
+
+    [Fact]
+    public void Whoever_starts_the_program_gives_new_objects_the_same_memory()
+    {
+        var root = RepositoryRoot.DirectoryPath!;
+
+        Assert.Contains(
+            $"{WeirProgram.NewObjectBytesVariable}=${{{WeirProgram.NewObjectBytesVariable}:-{WeirProgram.NewObjectBytes}}}",
+            File.ReadAllText(Path.Combine(root, "weir")),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            $" {WeirProgram.NewObjectBytesVariable}={WeirProgram.NewObjectBytes} ",
+            File.ReadAllText(Path.Combine(root, "Dockerfile")),
+            StringComparison.Ordinal);
     }
 }
