@@ -16,6 +16,8 @@ internal sealed partial class IngestWorker
 
     private const int EndOfPartition = -191; // RD_KAFKA_RESP_ERR__PARTITION_EOF
 
+    private readonly Dictionary<string, LogLimiter> _originLogs = new(StringComparer.Ordinal); // One topic that is told of must not hide another.
+
     private long _replayCount;
 
     /// <summary>Planned ranges that were read again. Any thread.</summary>
@@ -116,7 +118,12 @@ internal sealed partial class IngestWorker
             return !(state.Origins ??= new OriginMarks()).TryPass(message.OriginPartition, message.OriginOffset);
         }
 
-        if (_originLog.TryPass(now, out _))
+        if (!_originLogs.TryGetValue(state.Key.Topic, out var log))
+        {
+            _originLogs.Add(state.Key.Topic, log = new LogLimiter(_logInterval));
+        }
+
+        if (log.TryPass(now, out _))
         {
             WeirLog.OriginUnheeded(_context.Logger, state.Key.Topic);
         }

@@ -48,7 +48,7 @@ internal sealed partial class IngestWorker : IDisposable
     private readonly ShardRouter _router;
     private readonly IngestContext _context;
     private readonly LogLimiter _rejectLog = new(_logInterval);
-    private readonly LogLimiter _gapLog = new(_logInterval), _originLog = new(_logInterval);
+    private readonly LogLimiter _gapLog = new(_logInterval);
     private readonly LogLimiter _errorLog = new(_logInterval);
     private readonly LogLimiter _pauseLog = new(_logInterval);
     private int _messagesPerStep = MessagesPerStepMax;
