@@ -8,7 +8,7 @@ namespace Weir.Tests.Faults;
 [Collection(ProcessesCollection.Name)]
 public sealed class RandomFaultTests
 {
-    private const int ShortCount = 14;
+    private const int ShortCount = 12;
     private const int LongCount = 250;
     private const int LongSeedsFrom = 1_001;
 
