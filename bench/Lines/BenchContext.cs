@@ -12,7 +12,7 @@ internal sealed partial record BenchContext(RoundPlan Plan, Action<string> Log)
     /// <summary>
     /// Flows of a cut of 100,000 series: with zipf 1.1 they fold about 15 into each row of the two views, as in facts/PERFORMANCE.md.
     /// </summary>
-    private const int Flows100kCount = 2_500_000;
+    internal const int Flows100kCount = 2_500_000;
 
     /// <summary>The same for 1,000,000 series: about 7 into each row.</summary>
     private const int Flows1mCount = 4_000_000;

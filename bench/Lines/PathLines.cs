@@ -117,7 +117,7 @@ internal static class PathLines
         // What informs only gets a third of the rounds, and a tenth of the flows.
         context.Log("path.proto.idiomatic, path.json.idiomatic");
         using var idiomatic = new IdiomaticPipeline();
-        var few = new FlowSet(100_000, context.PathFlows(100_000).Count / 10);
+        var few = new FlowSet(100_000, BenchContext.Flows100kCount / 10);
         var plan = context.Plan with { RoundCount = Math.Max(3, context.Plan.RoundCount / 3) };
         foreach (var (id, format) in ((string, string)[])[("path.proto.idiomatic", "weir-proto"), ("path.json.idiomatic", "pmacct-json")])
         {

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Aggregator;
 using Weir.Bench.Measure;
@@ -53,8 +52,7 @@ internal sealed class TwoCorePath : IDisposable
     private readonly FlowDecoder[] _decoders; // Of each partition; they know its tag sets from run to run, as in a process that goes on.
     private readonly QueuedShard[] _shards = [];
     private readonly AggregationWorker[] _workers;
-    private readonly ConcurrentQueue<Cut>[] _folded = [.. Enumerable.Range(0, PartitionCount).Select(_ => new ConcurrentQueue<Cut>())];
-    private readonly SemaphoreSlim[] _foldedCount = [.. Enumerable.Range(0, PartitionCount).Select(_ => new SemaphoreSlim(0))];
+    private readonly BlockingCollection<Cut>[] _folded = [.. Enumerable.Range(0, PartitionCount).Select(_ => new BlockingCollection<Cut>())];
     private readonly Lock _lock = new();
     private readonly long[] _coreNanos = new long[PartitionCount];
     private PathResult _result;
@@ -77,7 +75,7 @@ internal sealed class TwoCorePath : IDisposable
 
         _workers = _shards.Length > 0
             ? [.. _shards.Select((shard, index) => Worker(index, shard.Queue, HandOver))]
-            : [.. Enumerable.Range(0, PartitionCount).Select(index => Worker(index, null, cut => _folded[index].Enqueue(cut)))];
+            : [.. Enumerable.Range(0, PartitionCount).Select(index => Worker(index, null, HandOver))];
     }
 
     /// <summary>
@@ -142,9 +140,9 @@ internal sealed class TwoCorePath : IDisposable
             worker.Dispose();
         }
 
-        foreach (var count in _foldedCount)
+        foreach (var cuts in _folded)
         {
-            count.Dispose();
+            cuts.Dispose();
         }
 
         _rows.Dispose();
@@ -205,7 +203,6 @@ internal sealed class TwoCorePath : IDisposable
             {
                 for (var cut = 0; cut < CutCount; cut++)
                 {
-                    _foldedCount[partition].Wait();
                     BuildNext(partition);
                 }
             })).ToArray();
@@ -213,11 +210,7 @@ internal sealed class TwoCorePath : IDisposable
     }
 
     /// <summary>Gives a cut to the thread that builds its partition's blocks. The thread of its last shard.</summary>
-    private void HandOver(Cut cut)
-    {
-        _folded[cut.Partition.Partition].Enqueue(cut);
-        _foldedCount[cut.Partition.Partition].Release();
-    }
+    private void HandOver(Cut cut) => _folded[cut.Partition.Partition].Add(cut);
 
     private AggregationWorker Worker(int index, StageQueue<RecordChunk>? queue, Action<Cut> folded) => new(
         index, _schema, _rows, _chunks, queue, folded, _ => { }, TimeProvider.System, NullLogger.Instance);
@@ -243,9 +236,7 @@ internal sealed class TwoCorePath : IDisposable
 
     private void BuildNext(int partition)
     {
-        var isThere = _folded[partition].TryDequeue(out var cut);
-        Debug.Assert(isThere, "Who builds has been told of a cut.");
-        using var built = _builders[partition].Build(cut!);
+        using var built = _builders[partition].Build(_folded[partition].Take());
         lock (_lock)
         {
             _result = _result.Plus(PathResult.Of(built));

@@ -151,21 +151,16 @@ public sealed class ClickHouseHttpSink : IBlockSink
     /// <inheritdoc/>
     public async Task ExecuteAsync(string statement, CancellationToken cancel)
     {
-        var parameters = new StringBuilder();
-        foreach (var setting in Volatile.Read(ref _features[Target])?.Settings ?? [])
+        // A statement is no block. Where several processes note the same at the same moment, a replicated table would take them for one
+        // block, and a replicated server keeps the parts of those that it takes for known on disk for minutes: when it is killed
+        // meanwhile, and they are most of a table, it does not start again before a person says so.
+        var parameters = Volatile.Read(ref _features[Target]) is not { } features ? "" : SettingParameters(features, setting => setting switch
         {
-            // A statement is no block. Where several processes note the same at the same moment, a replicated table would take them for one
-            // block, and a replicated server keeps the parts of those that it takes for known on disk for minutes: when it is killed
-            // meanwhile, and they are most of a table, it does not start again before a person says so.
-            parameters.Append(setting switch
-            {
-                "allow_experimental_low_cardinality_type" => "&allow_experimental_low_cardinality_type=1",
-                "insert_deduplicate" => "&insert_deduplicate=0",
-                _ => "",
-            });
-        }
-
-        await SendTextAsync(statement, parameters.ToString(), Stream.Null, cancel).ConfigureAwait(false);
+            "allow_experimental_low_cardinality_type" => "1",
+            "insert_deduplicate" => "0",
+            _ => null,
+        });
+        await SendTextAsync(statement, parameters, Stream.Null, cancel).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -175,26 +170,18 @@ public sealed class ClickHouseHttpSink : IBlockSink
         return ValueTask.CompletedTask;
     }
 
-    private static string InsertParameters(bool isFramed, ServerFeatures features, string token)
-    {
-        var parameters = new StringBuilder(isFramed ? "&decompress=1" : "");
-        foreach (var setting in features.Settings)
+    private static string InsertParameters(bool isFramed, ServerFeatures features, string token) =>
+        (isFramed ? "&decompress=1" : "") + SettingParameters(features, setting => setting switch
         {
-            var value = setting switch
-            {
-                "async_insert" => "0",
-                "insert_deduplicate" or "deduplicate_blocks_in_dependent_materialized_views" => "1",
-                "insert_deduplication_token" when token.Length > 0 => Uri.EscapeDataString(token),
-                _ => null,
-            };
-            if (value is not null)
-            {
-                parameters.Append(CultureInfo.InvariantCulture, $"&{setting}={value}");
-            }
-        }
+            "async_insert" => "0",
+            "insert_deduplicate" or "deduplicate_blocks_in_dependent_materialized_views" => "1",
+            "insert_deduplication_token" when token.Length > 0 => Uri.EscapeDataString(token),
+            _ => null,
+        });
 
-        return parameters.ToString();
-    }
+    /// <summary>The settings that the server knows and that have a value here.</summary>
+    private static string SettingParameters(ServerFeatures features, Func<string, string?> valueOf) => string.Concat(
+        features.Settings.Select(setting => valueOf(setting) is { } value ? $"&{setting}={value}" : ""));
 
     private ServerFeatures RequireFeatures(int target) =>
         Volatile.Read(ref _features[target]) ?? throw new InvalidOperationException("Connect before the first insert.");

@@ -128,9 +128,7 @@ public unsafe class BufferTests
     public void Chunks_come_back_empty_and_are_counted()
     {
         var budget = new MemoryBudget(long.MaxValue);
-        var schema = StreamSchema.Compile(StandardSchema.Views);
-        var pool = new ChunkPool(schema, budget);
-        var cut = new Cut(new PartitionKey("flows", 1), 5, 1, schema.Views.Length, new StringDictionary(10));
+        var (pool, cut) = NewChunks(budget);
         var chunk = pool.Rent(cut);
         chunk.RecordCount = 7;
         Assert.Equal(1, pool.RentedCount);
@@ -152,9 +150,7 @@ public unsafe class BufferTests
     public void Chunks_rest_before_they_are_given_out_again()
     {
         var budget = new MemoryBudget(long.MaxValue);
-        var schema = StreamSchema.Compile(StandardSchema.Views);
-        var pool = new ChunkPool(schema, budget);
-        var cut = new Cut(new PartitionKey("flows", 1), 5, 1, schema.Views.Length, new StringDictionary(10));
+        var (pool, cut) = NewChunks(budget);
         var chunks = Enumerable.Range(0, 100).Select(_ => pool.Rent(cut)).ToList();
         Assert.Equal(100, chunks.Distinct().Count());
         var heldBytes = budget.UsedBytes;
@@ -222,5 +218,11 @@ public unsafe class BufferTests
         {
             pool.Return((byte*)slab);
         }
+    }
+
+    private static (ChunkPool Pool, Cut Cut) NewChunks(MemoryBudget budget)
+    {
+        var schema = StreamSchema.Compile(StandardSchema.Views);
+        return (new ChunkPool(schema, budget), new Cut(new PartitionKey("flows", 1), 5, 1, schema.Views.Length, new StringDictionary(10)));
     }
 }

@@ -271,13 +271,15 @@ public class StageQueueTests
     {
         var queue = new StageQueue<Item>(
             "test", 0, FullPolicy.Block, 1_000, 10, gatherChunks: 16, gatherTime: TimeSpan.FromHours(1));
+        queue.Enqueue(new Item(0, 10), 10);
         var (taken, leftCount) = (-1, -1);
         var consumer = InThread(() =>
         {
             Assert.True(queue.TryDequeue(_deadline, out var item, out _));
             (taken, leftCount) = (item.Number, queue.Snapshot().SlotsUsed);
         });
-        for (var number = 0; number < 16; number++)
+        AwaitGathering(queue, consumer);
+        for (var number = 1; number < 16; number++)
         {
             queue.Enqueue(new Item(number, 10), 10);
         }
@@ -294,9 +296,10 @@ public class StageQueueTests
     {
         var queue = new StageQueue<Item>(
             "test", 0, FullPolicy.Block, 1_000, 10, gatherChunks: 16, gatherTime: TimeSpan.FromHours(gatherHours));
+        queue.Enqueue(new Item(7, 10), 10);
         var taken = -1;
         var consumer = InThread(() => taken = queue.TryDequeue(_deadline, out var item, out _) ? item.Number : -1);
-        queue.Enqueue(new Item(7, 10), 10);
+        AwaitGathering(queue, consumer);
         if (hasMarker)
         {
             queue.Enqueue(new Item(8, 0), 0);
@@ -378,6 +381,10 @@ public class StageQueueTests
         {
         }
     }
+
+    /// <summary>Returns when a consumer that has found a chunk waits for more, or has gone on without.</summary>
+    private static void AwaitGathering(StageQueue<Item> queue, Thread consumer) => Eventually.True(
+        () => queue.Snapshot().SlotsUsed == 0 || consumer.ThreadState.HasFlag(ThreadState.WaitSleepJoin), "the consumer waits for more");
 
     private static Thread InThread(Action body)
     {

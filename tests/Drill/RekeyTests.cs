@@ -98,6 +98,7 @@ public sealed class RekeyTests
         Assert.Equal(6, await run.NumberAsync("SELECT sum(records) FROM edge_1s")); // All but the last one.
         Assert.Equal(1, await run.MetricAsync("weir_ingest_repeated_messages_total"));
         await run.Process.LineAsync("flows: messages say that they were rekeyed from another topic");
+        await run.Process.LineAsync("made: messages say that they were rekeyed from another topic"); // Whichever comes first hides no other.
         await PipelineBed.AssertStopsAsync(run);
 
         var refused = await ProgramProcess.RunAsync(bed.DirectoryPath, null, "rekey", "-c", config, "--from", "raw:weir", "--to", "flows");

@@ -117,8 +117,13 @@ public sealed class ClickHouseServer : IAsyncLifetime
                 if (_process!.HasExited)
                 {
                     // Its port was still taken, or ZooKeeper was not there; or it was killed when most parts of a table on its disk were
-                    // those of blocks that it had just taken for known. What an operator does then (docs/operations.md):
-                    File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(_directory, "data", "flags")).FullName, "force_restore_data"), "");
+                    // those of blocks that it had just taken for known: then what an operator does (docs/operations.md).
+                    if ((await File.ReadAllTextAsync(Path.Combine(_directory, "errors"))).Contains("The local set of parts", StringComparison.Ordinal))
+                    {
+                        var flags = Directory.CreateDirectory(Path.Combine(_directory, "data", "flags")).FullName;
+                        await File.WriteAllTextAsync(Path.Combine(flags, "force_restore_data"), "");
+                    }
+
                     StartProcess();
                 }
 
